@@ -1,0 +1,32 @@
+// Reading weights from the model's files into memory, by all threads, with progress and cancellation.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <vector>
+
+#include "base/thread_pool.h"
+#include "gguf/file.h"
+
+namespace moeflow {
+
+// How a load reports, and how it is stopped. Both are called and read from the loading threads.
+struct LoadControl {
+  const std::atomic<bool>* cancelled = nullptr;
+  std::function<void(uint64_t bytes_read)> progress;  // called from one thread at a time, bytes in all so far
+
+  void check() const;  // throws Error(kCancelled)
+};
+
+struct ReadJob {
+  uint32_t file = 0;
+  uint64_t offset = 0;
+  uint64_t bytes = 0;
+  uint8_t* to = nullptr;
+};
+
+// Carries out all jobs. Throws Error(kIo) naming file and offset, or Error(kCancelled).
+void read_all(const std::vector<gguf::File>& files, const std::vector<ReadJob>& jobs, ThreadPool& pool,
+              const LoadControl& control, std::atomic<uint64_t>& bytes_read);
+
+}  // namespace moeflow
