@@ -26,8 +26,9 @@ size_t round_up(size_t value, size_t unit) { return (value + unit - 1) / unit * 
 
 AlignedBuffer::AlignedBuffer(size_t bytes, const char* purpose) {
   if (bytes == 0) return;
-  const size_t mapped = round_up(bytes, bytes >= kHugePage ? kHugePage : kPage);
-  void* memory = mapped < bytes ? MAP_FAILED : mmap(nullptr, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  const size_t mapped = round_up(bytes, kPage);
+  void* memory = MAP_FAILED;
+  if (mapped >= bytes) memory = mmap(nullptr, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) {
     fail(ErrorCode::kOutOfMemory, "out of memory: ", bytes, " bytes for ", purpose,
          " could not be allocated; use a smaller model or context");

@@ -16,7 +16,7 @@ void LoadControl::check() const {
 }
 
 void read_all(const std::vector<gguf::File>& files, const std::vector<ReadJob>& jobs, ThreadPool& pool,
-              const LoadControl& control, std::atomic<uint64_t>& bytes_read) {
+              const LoadControl& control, LoadedBytes& bytes) {
   std::vector<ReadJob> pieces;
   for (const ReadJob& job : jobs) {
     for (uint64_t at = 0; at < job.bytes; at += kPiece) {
@@ -28,10 +28,10 @@ void read_all(const std::vector<gguf::File>& files, const std::vector<ReadJob>& 
     control.check();
     const ReadJob& piece = pieces[static_cast<size_t>(i)];
     files[piece.file].read_at(piece.offset, {reinterpret_cast<std::byte*>(piece.to), piece.bytes});
-    const uint64_t total = bytes_read.fetch_add(piece.bytes) + piece.bytes;
+    const uint64_t total = bytes.read.fetch_add(piece.bytes) + piece.bytes;
     if (control.progress) {
       const std::lock_guard lock(reporting);
-      control.progress(total);
+      control.progress(total, bytes.in_all);
     }
   });
 }

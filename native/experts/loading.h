@@ -13,7 +13,8 @@ namespace moeflow {
 // How a load reports, and how it is stopped. Both are called and read from the loading threads.
 struct LoadControl {
   const std::atomic<bool>* cancelled = nullptr;
-  std::function<void(uint64_t bytes_read)> progress;  // called from one thread at a time, bytes in all so far
+  // Called from one thread at a time.
+  std::function<void(uint64_t bytes_read, uint64_t bytes_in_all)> progress;
 
   void check() const;  // throws Error(kCancelled)
 };
@@ -25,8 +26,14 @@ struct ReadJob {
   uint8_t* to = nullptr;
 };
 
+// How much of a load has been read, counted over all its parts.
+struct LoadedBytes {
+  std::atomic<uint64_t> read = 0;
+  uint64_t in_all = 0;
+};
+
 // Carries out all jobs. Throws Error(kIo) naming file and offset, or Error(kCancelled).
 void read_all(const std::vector<gguf::File>& files, const std::vector<ReadJob>& jobs, ThreadPool& pool,
-              const LoadControl& control, std::atomic<uint64_t>& bytes_read);
+              const LoadControl& control, LoadedBytes& bytes);
 
 }  // namespace moeflow

@@ -24,7 +24,7 @@ uint64_t ExpertStore::total_bytes() const {
 }
 
 void ExpertStore::load(const std::vector<gguf::File>& files, ThreadPool& pool, const LoadControl& control,
-                       std::atomic<uint64_t>& bytes_read) {
+                       LoadedBytes& bytes) {
   arena_ = AlignedBuffer(total_bytes(), "experts");
   uint8_t* at = arena_.bytes();
   std::vector<ReadJob> jobs;
@@ -40,7 +40,7 @@ void ExpertStore::load(const std::vector<gguf::File>& files, ThreadPool& pool, c
       }
     }
   }
-  read_all(files, jobs, pool, control, bytes_read);
+  read_all(files, jobs, pool, control, bytes);
 }
 
 ExpertWeights ExpertStore::weights(ExpertId id) const {

@@ -17,7 +17,7 @@ class ExpertStore {
 
   // Brings every expert into memory. Throws as read_all does.
   void load(const std::vector<gguf::File>& files, ThreadPool& pool, const LoadControl& control,
-            std::atomic<uint64_t>& bytes_read);
+            LoadedBytes& bytes);
 
   // The expert's matrices, valid as long as the store. Only after load().
   ExpertWeights weights(ExpertId id) const;

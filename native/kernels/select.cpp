@@ -17,6 +17,8 @@ std::vector<const KernelSet*> usable_sets() {
   const CpuFeatures& cpu = cpu_features();
   if (cpu.avx512_vnni) sets.push_back(&avx512_kernels());
   if (cpu.avx2) sets.push_back(&avx2_kernels());
+#elif defined(__aarch64__)
+  if (cpu_features().neon_dotprod) sets.push_back(&neon_kernels());
 #endif
   sets.push_back(&portable_kernels());
   return sets;

@@ -19,8 +19,8 @@ void softmax(float* x, int n) {
   for (int i = 0; i < n; ++i) x[i] /= sum;
 }
 
-// Keeps the groups whose two best experts score highest together (DeepSeek-V3) and rules the other experts out. GGUF has
-// no key for DeepSeek-V2's rule (best single expert); llama.cpp uses this one for both.
+// Keeps the best groups and rules the other experts out. DeepSeek-V3 scores a group by its two best experts together,
+// DeepSeek-V2 by its best one; GGUF has no key for it, but every published V3 has sigmoid scores and every V2 softmax.
 void keep_best_groups(const RouterConfig& config, float* scores, float* group_scores) {
   const int size = config.experts / config.groups;
   for (int g = 0; g < config.groups; ++g) {
@@ -34,7 +34,7 @@ void keep_best_groups(const RouterConfig& config, float* scores, float* group_sc
         second = scores[i];
       }
     }
-    group_scores[g] = size > 1 ? best + second : best;
+    group_scores[g] = config.sigmoid && size > 1 ? best + second : best;
   }
   for (int dropped = config.groups_used; dropped < config.groups; ++dropped) {
     int worst = -1;
@@ -48,15 +48,15 @@ void keep_best_groups(const RouterConfig& config, float* scores, float* group_sc
   }
 }
 
-// The k highest scores, falling. A score of NaN (a damaged file) loses to everything, but ids stay distinct.
+// The k highest scores, falling, the lowest id first among equals. A score of NaN (a damaged file) loses to all others.
 void choose(const float* scores, int experts, int used, int32_t* ids) {
-  for (int k = 0; k < used; ++k) {
-    int best = -1;
-    for (int e = 0; e < experts; ++e) {
-      if (std::find(ids, ids + k, e) != ids + k) continue;
-      if (best < 0 || scores[e] > scores[best] || (std::isnan(scores[best]) && !std::isnan(scores[e]))) best = e;
-    }
-    ids[k] = best;
+  const auto score = [&](int e) { return std::isnan(scores[e]) ? kNever : scores[e]; };
+  int chosen = 0;
+  for (int e = 0; e < experts; ++e) {
+    if (chosen == used && !(score(e) > score(ids[used - 1]))) continue;
+    int at = chosen < used ? chosen++ : used - 1;
+    for (; at > 0 && score(e) > score(ids[at - 1]); --at) ids[at] = ids[at - 1];
+    ids[at] = e;
   }
 }
 

@@ -226,8 +226,8 @@ ModelWeights::ModelWeights(const gguf::ModelFiles& files, ModelConfig& config)
 }
 
 void ModelWeights::load(const std::vector<gguf::File>& files, ThreadPool& pool, const LoadControl& control,
-                        std::atomic<uint64_t>& bytes_read) {
-  read_all(files, jobs_, pool, control, bytes_read);
+                        LoadedBytes& bytes) {
+  read_all(files, jobs_, pool, control, bytes);
   std::vector<float> row;
   for (const TransposedKey& key : transposed_) {
     row.resize(static_cast<size_t>(key.rows.cols));

@@ -63,7 +63,7 @@ class ModelWeights {
   uint64_t total_bytes() const { return used_bytes_; }
 
   void load(const std::vector<gguf::File>& files, ThreadPool& pool, const LoadControl& control,
-            std::atomic<uint64_t>& bytes_read);
+            LoadedBytes& bytes);
 
   Matrix embedding;               // [vocabulary][width]
   Matrix output;                  // [vocabulary][width]

@@ -1,0 +1,93 @@
+#include "addon/arguments.h"
+
+#include <cmath>
+
+#include "base/error.h"
+
+namespace moeflow {
+
+Napi::TypeError argument_error(Napi::Env env, const std::string& message) {
+  Napi::TypeError error = Napi::TypeError::New(env, message);
+  error.Set("code", Napi::String::New(env, error_code_name(ErrorCode::kInvalidArgument)));
+  return error;
+}
+
+Napi::Object object_argument(const Napi::CallbackInfo& info, size_t index, const char* name) {
+  if (!info[index].IsObject()) throw argument_error(info.Env(), concat(name, " must be an object"));
+  return info[index].As<Napi::Object>();
+}
+
+std::string string_argument(const Napi::CallbackInfo& info, size_t index, const char* name) {
+  if (!info[index].IsString()) throw argument_error(info.Env(), concat(name, " must be a string"));
+  return info[index].As<Napi::String>();
+}
+
+int64_t integer_property(const Napi::Object& object, const char* name, int64_t low, int64_t high, std::optional<int64_t> fallback) {
+  const Napi::Value value = object.Get(name);
+  if (value.IsUndefined() && fallback) return *fallback;
+  const double number = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : std::nan("");
+  if (!(number >= static_cast<double>(low) && number <= static_cast<double>(high)) || number != std::floor(number)) {
+    throw argument_error(object.Env(), concat(name, " must be an integer from ", low, " to ", high));
+  }
+  return static_cast<int64_t>(number);
+}
+
+double number_property(const Napi::Object& object, const char* name, double low, double high, double fallback) {
+  const Napi::Value value = object.Get(name);
+  if (value.IsUndefined()) return fallback;
+  const double number = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : std::nan("");
+  if (!(number >= low && number <= high)) {
+    throw argument_error(object.Env(), concat(name, " must be a number from ", low, " to ", high));
+  }
+  return number;
+}
+
+bool boolean_property(const Napi::Object& object, const char* name, bool fallback) {
+  const Napi::Value value = object.Get(name);
+  if (value.IsUndefined()) return fallback;
+  if (!value.IsBoolean()) throw argument_error(object.Env(), concat(name, " must be a boolean"));
+  return value.As<Napi::Boolean>();
+}
+
+std::string string_property(const Napi::Object& object, const char* name, const char* fallback) {
+  const Napi::Value value = object.Get(name);
+  if (value.IsUndefined()) return fallback;
+  if (!value.IsString()) throw argument_error(object.Env(), concat(name, " must be a string"));
+  return value.As<Napi::String>();
+}
+
+std::vector<std::string> strings_property(const Napi::Object& object, const char* name) {
+  const Napi::Value value = object.Get(name);
+  if (!value.IsArray()) throw argument_error(object.Env(), concat(name, " must be an array of strings"));
+  const auto array = value.As<Napi::Array>();
+  std::vector<std::string> strings;
+  for (uint32_t i = 0; i < array.Length(); ++i) {
+    const Napi::Value element = array.Get(i);
+    if (!element.IsString()) throw argument_error(object.Env(), concat(name, "[", i, "] must be a string"));
+    strings.push_back(element.As<Napi::String>());
+  }
+  return strings;
+}
+
+std::vector<int32_t> int32_array_property(const Napi::Object& object, const char* name) {
+  const Napi::Value value = object.Get(name);
+  if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != napi_int32_array) {
+    throw argument_error(object.Env(), concat(name, " must be an Int32Array"));
+  }
+  const auto array = value.As<Napi::Int32Array>();
+  const int32_t* data = array.ElementLength() > 0 ? array.Data() : nullptr;
+  return data ? std::vector<int32_t>(data, data + array.ElementLength()) : std::vector<int32_t>();
+}
+
+uint64_t seed_property(const Napi::Object& object, const char* name) {
+  const Napi::Value value = object.Get(name);
+  if (value.IsBigInt()) {
+    bool lossless = false;
+    const uint64_t seed = value.As<Napi::BigInt>().Uint64Value(&lossless);
+    if (!lossless) throw argument_error(object.Env(), concat(name, " must be an integer from 0 to 2^64 - 1"));
+    return seed;
+  }
+  return static_cast<uint64_t>(integer_property(object, name, 0, (int64_t{1} << 53) - 1, 0));
+}
+
+}  // namespace moeflow

@@ -1,0 +1,42 @@
+// run_on_host, see environment.h.
+#pragma once
+
+#include <exception>
+#include <optional>
+
+namespace moeflow {
+
+template <typename Result>
+Napi::Promise run_on_host(Napi::Env env, EngineHost& host, CancelFlag cancel,
+                          std::function<Result(std::unique_ptr<Engine>&, const std::atomic<bool>&)> work,
+                          std::function<Napi::Value(Napi::Env, Result&)> finish) {
+  Environment& environment = Environment::of(env);
+  const Napi::Promise::Deferred deferred = Napi::Promise::Deferred::New(env);
+  environment.begin_request(env);
+  host.post(
+      [&environment, deferred, work = std::move(work), finish = std::move(finish)](std::unique_ptr<Engine>& engine,
+                                                                                    const std::atomic<bool>& cancelled) {
+        auto result = std::make_shared<std::optional<Result>>();
+        std::exception_ptr failure;
+        try {
+          result->emplace(work(engine, cancelled));
+        } catch (...) {
+          failure = std::current_exception();
+        }
+        environment.call_soon([deferred, result, failure, finish](Napi::Env js) {
+          Environment::of(js).end_request(js);
+          try {
+            if (failure) std::rethrow_exception(failure);
+            deferred.Resolve(finish(js, **result));
+          } catch (const Napi::Error& error) {
+            deferred.Reject(error.Value());
+          } catch (const std::exception& error) {
+            deferred.Reject(to_javascript(js, error).Value());
+          }
+        });
+      },
+      std::move(cancel));
+  return deferred.Promise();
+}
+
+}  // namespace moeflow

@@ -1,0 +1,251 @@
+#include "addon/model_object.h"
+
+#include <chrono>
+#include <limits>
+
+#include "addon/arguments.h"
+#include "addon/step_arguments.h"
+#include "base/error.h"
+
+namespace moeflow {
+namespace {
+
+struct Nothing {};
+
+Napi::Value undefined(Napi::Env env, Nothing&) { return env.Undefined(); }
+
+EngineOptions engine_options(const Napi::Object& object) {
+  EngineOptions options;
+  options.paths = strings_property(object, "paths");
+  options.threads = static_cast<int>(integer_property(object, "threads", 0, kMostThreads, 0));
+  options.context_length = static_cast<int>(integer_property(object, "contextLength", 0, 1 << 24, 0));
+  options.batch_rows = static_cast<int>(integer_property(object, "batchRows", 1, 1 << 16, options.batch_rows));
+  options.kernels = string_property(object, "kernels", "");
+  const std::string kv_type = string_property(object, "kvType", "auto");
+  if (kv_type == "f16") {
+    options.kv_type = KvType::kF16;
+  } else if (kv_type == "f32") {
+    options.kv_type = KvType::kF32;
+  } else if (kv_type != "auto") {
+    throw argument_error(object.Env(), concat("kvType must be auto, f16 or f32, is ", kv_type));
+  }
+  return options;
+}
+
+Engine& loaded(std::unique_ptr<Engine>& engine) {
+  if (!engine) fail(ErrorCode::kDisposed, "the model was disposed of");
+  return *engine;
+}
+
+// Progress on its way to a JavaScript function: at most one call is under way, so that a slow listener is never flooded.
+class ProgressReporter {
+ public:
+  ProgressReporter(Napi::Env env, const Napi::Value& function)
+      : environment_(Environment::of(env)), function_(std::make_shared<Napi::FunctionReference>()) {
+    if (function.IsFunction()) *function_ = Napi::Persistent(function.As<Napi::Function>());
+  }
+
+  bool wanted() const { return !function_->IsEmpty(); }
+  // Engine's thread.
+  void report(uint64_t bytes, uint64_t total) const {
+    if (pending_->exchange(true)) return;
+    environment_.call_soon([function = function_, pending = pending_, bytes, total](Napi::Env env) {
+      pending->store(false);
+      if (function->IsEmpty()) return;
+      function->Call({Napi::Number::New(env, static_cast<double>(bytes)), Napi::Number::New(env, static_cast<double>(total))});
+    });
+  }
+  // JavaScript thread: the reference must die there.
+  void stop() const { function_->Reset(); }
+
+ private:
+  Environment& environment_;
+  std::shared_ptr<Napi::FunctionReference> function_;
+  std::shared_ptr<std::atomic<bool>> pending_ = std::make_shared<std::atomic<bool>>(false);
+};
+
+struct Loaded {
+  ModelDescription description;
+  int threads;
+  int context_length;
+  int batch_rows;
+  bool half_cache;
+  std::string kernels;
+};
+
+Loaded load_engine(std::unique_ptr<Engine>& engine, const EngineOptions& options, const std::atomic<bool>& cancelled,
+                   const ProgressReporter& progress) {
+  LoadControl control;
+  control.cancelled = &cancelled;
+  control.check();
+  if (progress.wanted()) control.progress = [&](uint64_t bytes, uint64_t total) { progress.report(bytes, total); };
+  engine = std::make_unique<Engine>(options, control);
+  return {describe_model(engine->model()), engine->threads(), engine->context_length(), engine->batch_rows(),
+          engine->kv_layout().half, engine->kernels().name};
+}
+
+Napi::Object loaded_to_javascript(Napi::Env env, const Loaded& loaded) {
+  Napi::Object info = description_to_javascript(env, loaded.description);
+  info.Set("threads", loaded.threads);
+  info.Set("contextLength", loaded.context_length);
+  info.Set("batchRows", loaded.batch_rows);
+  info.Set("kvType", loaded.half_cache ? "f16" : "f32");
+  info.Set("kernels", loaded.kernels);
+  return info;
+}
+
+}  // namespace
+
+void CancelObject::define(Napi::Env env, Napi::Object exports) {
+  const Napi::Function constructor = DefineClass(env, "CancelFlag", {InstanceMethod<&CancelObject::cancel>("cancel")});
+  Environment::of(env).cancel_flag_constructor = Napi::Persistent(constructor);
+  exports.Set("CancelFlag", constructor);
+}
+
+CancelObject::CancelObject(const Napi::CallbackInfo& info)
+    : Napi::ObjectWrap<CancelObject>(info), flag_(std::make_shared<std::atomic<bool>>(false)) {}
+
+Napi::Value CancelObject::cancel(const Napi::CallbackInfo& info) {
+  flag_->store(true);
+  return info.Env().Undefined();
+}
+
+CancelFlag CancelObject::of(const Napi::CallbackInfo& info, size_t index) {
+  if (info[index].IsUndefined()) return std::make_shared<std::atomic<bool>>(false);
+  const Napi::Object object = object_argument(info, index, "cancelFlag");
+  if (!object.InstanceOf(Environment::of(info.Env()).cancel_flag_constructor.Value())) {
+    throw argument_error(info.Env(), "cancelFlag must be a CancelFlag");
+  }
+  return Unwrap(object)->flag_;
+}
+
+void ModelObject::define(Napi::Env env, Napi::Object exports) {
+  const Napi::Function constructor = DefineClass(env, "Model",
+                                                 {StaticMethod<&ModelObject::load>("load"),
+                                                  InstanceMethod<&ModelObject::info>("info"),
+                                                  InstanceMethod<&ModelObject::metadata>("metadata"),
+                                                  InstanceMethod<&ModelObject::create_sequence>("createSequence"),
+                                                  InstanceMethod<&ModelObject::free_sequence>("freeSequence"),
+                                                  InstanceMethod<&ModelObject::truncate_sequence>("truncateSequence"),
+                                                  InstanceMethod<&ModelObject::step>("step"),
+                                                  InstanceMethod<&ModelObject::dispose>("dispose")});
+  Environment::of(env).model_constructor = Napi::Persistent(constructor);
+  exports.Set("Model", constructor);
+}
+
+ModelObject::ModelObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<ModelObject>(info) {
+  if (!info[0].IsExternal()) throw argument_error(info.Env(), "use Model.load()");
+  host_ = *info[0].As<Napi::External<std::shared_ptr<EngineHost>>>().Data();
+}
+
+ModelObject::~ModelObject() = default;
+
+EngineHost& ModelObject::host(Napi::Env env) const {
+  if (!host_) throw to_javascript(env, Error(ErrorCode::kDisposed, "the model was disposed of"));
+  return *host_;
+}
+
+Napi::Value ModelObject::load(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const EngineOptions options = engine_options(object_argument(info, 0, "options"));
+  const CancelFlag cancel = CancelObject::of(info, 1);
+  const ProgressReporter progress(env, info[2]);
+  std::shared_ptr<EngineHost> host = Environment::of(env).create_host();
+  return run_on_host<Loaded>(
+      env, *host, cancel,
+      [options, progress](std::unique_ptr<Engine>& engine, const std::atomic<bool>& cancelled) {
+        return load_engine(engine, options, cancelled, progress);
+      },
+      [host, progress](Napi::Env js, Loaded& loaded) -> Napi::Value {
+        progress.stop();
+        std::shared_ptr<EngineHost> keep = host;
+        const Napi::Object model =
+            Environment::of(js).model_constructor.New({Napi::External<std::shared_ptr<EngineHost>>::New(js, &keep)});
+        Unwrap(model)->info_ = Napi::Persistent(loaded_to_javascript(js, loaded));
+        return model;
+      });
+}
+
+Napi::Value ModelObject::info(const Napi::CallbackInfo&) { return info_.Value(); }
+
+Napi::Value ModelObject::metadata(const Napi::CallbackInfo& info) {
+  return run_on_host<gguf::Metadata>(
+      info.Env(), host(info.Env()), std::make_shared<std::atomic<bool>>(false),
+      [](std::unique_ptr<Engine>& engine, const std::atomic<bool>&) { return loaded(engine).model().files.metadata; },
+      [](Napi::Env js, gguf::Metadata& metadata) -> Napi::Value { return metadata_to_javascript(js, metadata); });
+}
+
+Napi::Value ModelObject::create_sequence(const Napi::CallbackInfo& info) {
+  return run_on_host<int32_t>(
+      info.Env(), host(info.Env()), std::make_shared<std::atomic<bool>>(false),
+      [](std::unique_ptr<Engine>& engine, const std::atomic<bool>&) { return loaded(engine).create_sequence(); },
+      [](Napi::Env js, int32_t& id) -> Napi::Value { return Napi::Number::New(js, id); });
+}
+
+namespace {
+
+int32_t integer_argument(const Napi::CallbackInfo& info, size_t index, const char* name) {
+  const double number = info[index].IsNumber() ? info[index].As<Napi::Number>().DoubleValue() : -1;
+  if (number < 0 || number > std::numeric_limits<int32_t>::max() || number != static_cast<int32_t>(number)) {
+    throw argument_error(info.Env(), concat(name, " must be an integer of at least 0"));
+  }
+  return static_cast<int32_t>(number);
+}
+
+}  // namespace
+
+Napi::Value ModelObject::free_sequence(const Napi::CallbackInfo& info) {
+  const int32_t id = integer_argument(info, 0, "sequence");
+  return run_on_host<Nothing>(
+      info.Env(), host(info.Env()), std::make_shared<std::atomic<bool>>(false),
+      [id](std::unique_ptr<Engine>& engine, const std::atomic<bool>&) {
+        loaded(engine).free_sequence(id);
+        return Nothing{};
+      },
+      undefined);
+}
+
+Napi::Value ModelObject::truncate_sequence(const Napi::CallbackInfo& info) {
+  const int32_t id = integer_argument(info, 0, "sequence");
+  const int32_t length = integer_argument(info, 1, "length");
+  return run_on_host<Nothing>(
+      info.Env(), host(info.Env()), std::make_shared<std::atomic<bool>>(false),
+      [id, length](std::unique_ptr<Engine>& engine, const std::atomic<bool>&) {
+        loaded(engine).truncate_sequence(id, length);
+        return Nothing{};
+      },
+      undefined);
+}
+
+Napi::Value ModelObject::step(const Napi::CallbackInfo& info) {
+  auto items = std::make_shared<std::vector<StepItem>>(step_items(info, 0));
+  return run_on_host<TimedResults>(
+      info.Env(), host(info.Env()), CancelObject::of(info, 1),
+      [items](std::unique_ptr<Engine>& engine, const std::atomic<bool>& cancelled) {
+        const auto start = std::chrono::steady_clock::now();
+        TimedResults results{loaded(engine).step(*items, cancelled), 0};
+        results.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+        return results;
+      },
+      [](Napi::Env js, TimedResults& results) { return results_to_javascript(js, results); });
+}
+
+Napi::Value ModelObject::dispose(const Napi::CallbackInfo& info) {
+  EngineHost& running = host(info.Env());
+  running.cancel_all();
+  const std::shared_ptr<EngineHost> host = std::move(host_);
+  host_ = nullptr;
+  return run_on_host<Nothing>(
+      info.Env(), running, std::make_shared<std::atomic<bool>>(false),
+      [](std::unique_ptr<Engine>& engine, const std::atomic<bool>&) {
+        engine.reset();
+        return Nothing{};
+      },
+      [host](Napi::Env js, Nothing&) -> Napi::Value {
+        host->shut_down();  // idle by now: this only joins a thread that is about to end
+        Environment::of(js).forget_host(host);
+        return js.Undefined();
+      });
+}
+
+}  // namespace moeflow

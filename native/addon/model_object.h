@@ -1,0 +1,48 @@
+// The JavaScript face of an engine: NativeModel in lib/native.ts. Every method that works returns a promise.
+#pragma once
+
+#include <memory>
+
+#include "addon/environment.h"
+#include "addon/facts.h"
+#include "addon/napi_setup.h"
+
+namespace moeflow {
+
+// A flag that JavaScript sets to cancel a load or a step.
+class CancelObject : public Napi::ObjectWrap<CancelObject> {
+ public:
+  static void define(Napi::Env env, Napi::Object exports);
+  explicit CancelObject(const Napi::CallbackInfo& info);
+
+  // The flag in argument `index`; a fresh one where that is undefined.
+  static CancelFlag of(const Napi::CallbackInfo& info, size_t index);
+
+ private:
+  Napi::Value cancel(const Napi::CallbackInfo& info);
+  CancelFlag flag_;
+};
+
+class ModelObject : public Napi::ObjectWrap<ModelObject> {
+ public:
+  static void define(Napi::Env env, Napi::Object exports);
+  explicit ModelObject(const Napi::CallbackInfo& info);
+  ~ModelObject() override;
+
+ private:
+  static Napi::Value load(const Napi::CallbackInfo& info);
+  Napi::Value info(const Napi::CallbackInfo& info);
+  Napi::Value metadata(const Napi::CallbackInfo& info);
+  Napi::Value create_sequence(const Napi::CallbackInfo& info);
+  Napi::Value free_sequence(const Napi::CallbackInfo& info);
+  Napi::Value truncate_sequence(const Napi::CallbackInfo& info);
+  Napi::Value step(const Napi::CallbackInfo& info);
+  Napi::Value dispose(const Napi::CallbackInfo& info);
+
+  EngineHost& host(Napi::Env env) const;
+
+  std::shared_ptr<EngineHost> host_;
+  Napi::ObjectReference info_;
+};
+
+}  // namespace moeflow

@@ -1,0 +1,10 @@
+// The memory read bandwidth of this machine, the roof under which decoding runs.
+#pragma once
+
+namespace moeflow {
+
+// Bytes per second that `threads` threads read together from memory too large for the caches (256 MiB each): the best
+// of several passes. Takes about a second.
+double measure_read_bandwidth(int threads);
+
+}  // namespace moeflow

@@ -1,0 +1,184 @@
+#include "engine/engine.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+
+namespace moeflow {
+namespace {
+
+int choose_threads(int wanted) {
+  if (wanted < 0 || wanted > kMostThreads) {
+    fail(ErrorCode::kInvalidArgument, "threads must be from 1 to ", kMostThreads, ", is ", wanted);
+  }
+  return wanted == 0 ? usable_processors() : wanted;
+}
+
+int choose_context(int wanted, const ModelConfig& config) {
+  if (wanted == 0) return std::min(config.context_length, kDefaultContext);
+  if (wanted < 1 || wanted > config.context_length) {
+    fail(ErrorCode::kInvalidArgument, "contextLength must be from 1 to the model's ", config.context_length, ", is ", wanted);
+  }
+  return wanted;
+}
+
+bool half_cache(KvType type, const KernelSet& kernels, const ModelWeights& weights) {
+  if (type != KvType::kAuto) return type == KvType::kF16;
+  return kernels.quantizes_activations && !is_float(weights.layers.front().attention.output.type);
+}
+
+}  // namespace
+
+Engine::Engine(const EngineOptions& options, const LoadControl& control)
+    : kernels_(select_kernels(options.kernels.c_str())),
+      pool_(choose_threads(options.threads)),
+      model_(gguf::open_model_files(options.paths)),
+      context_length_(choose_context(options.context_length, model_.config)),
+      batch_rows_(std::clamp(options.batch_rows, 1, 1 << 16)),
+      kv_(KvLayout(model_.config, half_cache(options.kv_type, kernels_, model_.weights))),
+      space_(model_.config, batch_rows_, batch_rows_, context_length_, pool_.threads()) {
+  model_.load(context_length_, pool_, control);
+}
+
+Engine::Sequence& Engine::sequence(int32_t id) {
+  const auto found = sequences_.find(id);
+  if (found == sequences_.end()) fail(ErrorCode::kInvalidArgument, "there is no sequence ", id);
+  return found->second;
+}
+
+int32_t Engine::create_sequence() {
+  const int32_t id = next_sequence_++;
+  const auto layers = static_cast<size_t>(model_.config.layers - model_.config.leading_dense_layers);
+  sequences_[id].experts_used.resize(layers * static_cast<size_t>(model_.config.router.experts));
+  return id;
+}
+
+void Engine::free_sequence(int32_t id) {
+  kv_.give_back(sequence(id).blocks);
+  sequences_.erase(id);
+}
+
+void Engine::truncate_sequence(int32_t id, int32_t length) {
+  Sequence& s = sequence(id);
+  if (length < 0 || static_cast<size_t>(length) > s.tokens.size()) {
+    fail(ErrorCode::kInvalidArgument, "sequence ", id, " has ", s.tokens.size(), " tokens; it cannot be cut to ", length);
+  }
+  s.tokens.resize(static_cast<size_t>(length));
+}
+
+void Engine::check(const std::vector<StepItem>& items) {
+  size_t rows = 0;
+  for (size_t i = 0; i < items.size(); ++i) {
+    const StepItem& item = items[i];
+    const Sequence& s = sequence(item.sequence);
+    for (size_t other = 0; other < i; ++other) {
+      if (items[other].sequence == item.sequence) {
+        fail(ErrorCode::kInvalidArgument, "sequence ", item.sequence, " is in the step twice");
+      }
+    }
+    if (item.tokens.empty()) fail(ErrorCode::kInvalidArgument, "item ", i, " of the step has no tokens");
+    for (size_t t = 0; t < item.tokens.size(); ++t) {
+      if (item.tokens[t] < 0 || item.tokens[t] >= model_.config.vocabulary) {
+        fail(ErrorCode::kInvalidArgument, "token ", t, " is ", item.tokens[t], "; ids go from 0 to ", model_.config.vocabulary - 1);
+      }
+    }
+    if (s.tokens.size() + item.tokens.size() > static_cast<size_t>(context_length_)) {
+      fail(ErrorCode::kContextFull, s.tokens.size() + item.tokens.size(), " tokens do not fit in a context of ", context_length_,
+           "; load the model with a larger contextLength");
+    }
+    if (item.logits_from >= static_cast<int32_t>(item.tokens.size())) {
+      fail(ErrorCode::kInvalidArgument, "logits are wanted from token ", item.logits_from, " of ", item.tokens.size());
+    }
+    rows += item.tokens.size();
+  }
+  if (rows == 0 || rows > static_cast<size_t>(batch_rows_)) {
+    fail(ErrorCode::kInvalidArgument, "a step takes 1 to ", batch_rows_, " tokens, not ", rows);
+  }
+}
+
+// Fills the batch's arrays, and gives every sequence the cache blocks that it will need.
+void Engine::lay_out(const std::vector<StepItem>& items) {
+  tokens_.clear();
+  positions_.clear();
+  sequence_of_.clear();
+  logit_rows_.clear();
+  batch_sequences_.clear();
+  for (const StepItem& item : items) {
+    Sequence& s = sequence(item.sequence);
+    const size_t end = s.tokens.size() + item.tokens.size();
+    while (s.blocks.size() * kKvBlock < end) s.blocks.push_back(kv_.take());
+    const size_t first_row = tokens_.size();
+    size_t first_logit = item.sample ? item.tokens.size() - 1 : item.tokens.size();
+    if (item.logits_from >= 0) first_logit = std::min(first_logit, static_cast<size_t>(item.logits_from));
+    for (size_t t = 0; t < item.tokens.size(); ++t) {
+      if (t >= first_logit) logit_rows_.push_back(static_cast<int32_t>(tokens_.size()));
+      tokens_.push_back(item.tokens[t]);
+      positions_.push_back(static_cast<int32_t>(s.tokens.size() + t));
+      sequence_of_.push_back(static_cast<int32_t>(batch_sequences_.size()));
+    }
+    batch_sequences_.push_back({static_cast<int32_t>(first_row), static_cast<int32_t>(item.tokens.size()),
+                                static_cast<int32_t>(s.tokens.size()), s.blocks.data()});
+  }
+}
+
+std::vector<StepItemResult> Engine::step(const std::vector<StepItem>& items, const std::atomic<bool>& cancelled) {
+  check(items);
+  lay_out(items);
+  const Batch batch{tokens_, positions_, sequence_of_, batch_sequences_, logit_rows_, &cancelled};
+  forward({model_, kernels_, pool_, space_, kv_.layout(), batch});
+
+  std::vector<StepItemResult> results;
+  size_t row = 0;
+  size_t logit_row = 0;
+  for (const StepItem& item : items) {
+    const size_t end = row + item.tokens.size();
+    size_t logit_end = logit_row;
+    while (logit_end < logit_rows_.size() && static_cast<size_t>(logit_rows_[logit_end]) < end) ++logit_end;
+    results.push_back(collect(item, sequence(item.sequence), row, logit_row, logit_end - logit_row));
+    row = end;
+    logit_row = logit_end;
+  }
+  // Only now, when nothing can fail any more: an error above leaves every sequence as it was.
+  for (const StepItem& item : items) {
+    Sequence& s = sequence(item.sequence);
+    s.tokens.insert(s.tokens.end(), item.tokens.begin(), item.tokens.end());
+  }
+  return results;
+}
+
+StepItemResult Engine::collect(const StepItem& item, Sequence& s, size_t first_row, size_t first_logit_row, size_t logit_rows) {
+  const ModelConfig& config = model_.config;
+  const auto vocabulary = static_cast<size_t>(config.vocabulary);
+  const auto layers = static_cast<size_t>(config.layers - config.leading_dense_layers);
+  const auto used = static_cast<size_t>(config.router.used);
+  const auto experts = static_cast<size_t>(config.router.experts);
+  StepItemResult result;
+
+  float* logits = space_.logits.as<float>() + first_logit_row * vocabulary;
+  if (item.logits_from >= 0) {
+    const size_t wanted = item.tokens.size() - static_cast<size_t>(item.logits_from);
+    result.logits.assign(logits + (logit_rows - wanted) * vocabulary, logits + logit_rows * vocabulary);
+  }
+  const size_t per_row = layers * used;
+  const int32_t* ids = space_.expert_ids.data() + first_row * per_row;
+  for (size_t i = 0; i < item.tokens.size() * per_row; ++i) {
+    const size_t layer = i / used % layers;
+    const size_t at = layer * experts + static_cast<size_t>(ids[i]);
+    if (!s.experts_used[at]) ++s.distinct_experts;
+    s.experts_used[at] = true;
+  }
+  result.distinct_experts = s.distinct_experts;
+  if (item.routing) {
+    const float* weights = space_.expert_weights.data() + first_row * per_row;
+    result.experts.assign(ids, ids + item.tokens.size() * per_row);
+    result.weights.assign(weights, weights + item.tokens.size() * per_row);
+  }
+  if (item.sample) {
+    std::vector<int32_t> recent = s.tokens;
+    recent.insert(recent.end(), item.tokens.begin(), item.tokens.end());
+    result.token = sampler_.sample({logits + (logit_rows - 1) * vocabulary, vocabulary}, *item.sample, recent);
+  }
+  return result;
+}
+
+}  // namespace moeflow

@@ -1,0 +1,102 @@
+// Sequences and the step over a batch of them. Not thread-safe: one thread (engine/worker.h) makes all calls; only
+// cancelling a step is done from elsewhere.
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/kv_pool.h"
+#include "engine/sampler.h"
+#include "model/forward.h"
+#include "model/model.h"
+
+namespace moeflow {
+
+enum class KvType { kAuto, kF16, kF32 };
+
+struct EngineOptions {
+  std::vector<std::string> paths;
+  int threads = 0;         // 0: as many as the process may use
+  int context_length = 0;  // positions of a sequence; 0: the model's, at most kDefaultContext
+  int batch_rows = 512;    // tokens of a step, all sequences together
+  std::string kernels;     // kernel set by name; empty: the fastest
+  KvType kv_type = KvType::kAuto;  // auto: F16 where activations are rounded too (quantised weights), else F32
+};
+
+inline constexpr int kDefaultContext = 4096;
+inline constexpr int kMostThreads = 1024;
+
+// New tokens of one sequence, and what is wanted of them.
+struct StepItem {
+  int32_t sequence = 0;
+  std::vector<int32_t> tokens;
+  std::optional<SamplingOptions> sample;  // draw the token that follows the last one
+  int32_t logits_from = -1;               // index in `tokens` of the first whose logits are wanted; -1: none
+  bool routing = false;
+};
+
+struct StepItemResult {
+  int32_t token = -1;            // the sampled one
+  std::vector<float> logits;     // [tokens - logits_from][vocabulary]
+  std::vector<int32_t> experts;  // [tokens][expert layers][k]
+  std::vector<float> weights;    // same
+  int32_t distinct_experts = 0;  // (layer, expert) pairs that the sequence has used so far
+};
+
+class Engine {
+ public:
+  // Loads the model. Throws Error.
+  Engine(const EngineOptions& options, const LoadControl& control);
+
+  const Model& model() const { return model_; }
+  const KernelSet& kernels() const { return kernels_; }
+  int threads() const { return pool_.threads(); }
+  int context_length() const { return context_length_; }
+  int batch_rows() const { return batch_rows_; }
+  const KvLayout& kv_layout() const { return kv_.layout(); }
+  size_t kv_blocks_in_use() const { return kv_.blocks_in_use(); }
+
+  int32_t create_sequence();
+  void free_sequence(int32_t id);
+  // Forgets all but the first `length` tokens.
+  void truncate_sequence(int32_t id, int32_t length);
+
+  // Runs one step; afterwards each item's tokens (not the sampled one) belong to its sequence. All items are checked
+  // before anything is computed. Throws Error(kCancelled) once `cancelled` is set; then, as after any error, every
+  // sequence is as it was before.
+  std::vector<StepItemResult> step(const std::vector<StepItem>& items, const std::atomic<bool>& cancelled);
+
+ private:
+  struct Sequence {
+    std::vector<int32_t> tokens;
+    std::vector<uint8_t*> blocks;
+    std::vector<bool> experts_used;  // [expert layer * experts + expert]
+    int32_t distinct_experts = 0;
+  };
+
+  Sequence& sequence(int32_t id);
+  void check(const std::vector<StepItem>& items);
+  void lay_out(const std::vector<StepItem>& items);
+  StepItemResult collect(const StepItem& item, Sequence& sequence, size_t first_row, size_t first_logit_row, size_t logit_rows);
+
+  gguf::ModelFiles files_;
+  const KernelSet& kernels_;
+  ThreadPool pool_;
+  Model model_;
+  int context_length_;
+  int batch_rows_;
+  KvPool kv_;
+  Workspace space_;
+  Sampler sampler_;
+  std::map<int32_t, Sequence> sequences_;
+  int32_t next_sequence_ = 0;
+  // The batch of the current step.
+  std::vector<int32_t> tokens_, positions_, sequence_of_, logit_rows_;
+  std::vector<BatchSequence> batch_sequences_;
+};
+
+}  // namespace moeflow

@@ -1,0 +1,224 @@
+#include "model/feed_forward.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "model/products.h"
+#include "model/router.h"
+
+namespace moeflow {
+namespace {
+
+// gpt-oss (GptOssExperts): swish with alpha and both halves clamped.
+constexpr float kSwigluAlpha = 1.702F;
+constexpr float kSwigluLimit = 7.0F;
+
+// Runs the networks of a layer (its experts and the shared one, or the dense one) side by side.
+class Jobs {
+ public:
+  Jobs(const Step& step, std::span<const FeedForwardJob> jobs) : step_(step), jobs_(jobs) {}
+
+  void run() const {
+    run_region([](const FeedForwardJob& job) { return job.weights.up.rows; }, &Jobs::gate_and_up);
+    run_region([](const FeedForwardJob& job) { return job.weights.down.rows; }, &Jobs::down);
+  }
+
+ private:
+  using Part = void (Jobs::*)(const FeedForwardJob&, int64_t begin, int64_t end, ThreadScratch&) const;
+
+  // All jobs' rows in one parallel region, kFeedForwardRows at a time.
+  template <typename Rows>
+  void run_region(Rows rows_of, Part part) const {
+    int64_t per_job = 0;
+    for (const FeedForwardJob& job : jobs_) per_job = std::max(per_job, (rows_of(job) + kFeedForwardRows - 1) / kFeedForwardRows);
+    step_.pool.parallel(per_job * static_cast<int64_t>(jobs_.size()), [&](int64_t task, int thread) {
+      step_.check_cancelled();
+      const FeedForwardJob& job = jobs_[static_cast<size_t>(task / per_job)];
+      const int64_t begin = task % per_job * kFeedForwardRows;
+      const int64_t end = std::min(begin + kFeedForwardRows, rows_of(job));
+      if (begin < end) (this->*part)(job, begin, end, step_.space.threads[static_cast<size_t>(thread)]);
+    });
+  }
+
+  // Rows [begin, end) of gate and up, the activation, and their quantisation for the down product.
+  void gate_and_up(const FeedForwardJob& job, int64_t begin, int64_t end, ThreadScratch& scratch) const {
+    const int64_t n = end - begin;
+    float* gate = scratch.gate.as<float>();
+    float* up = gate + job.count * n;
+    const Activations normed = step_.space.normed.view();
+    multiply(job.weights.gate, normed, job.rows, job.count, begin, end, job.gate_bias, gate, n, scratch);
+    multiply(job.weights.up, normed, job.rows, job.count, begin, end, job.up_bias, up, n, scratch);
+    if (step_.config().architecture->activation == Activation::kSilu) {
+      step_.kernels.silu_multiply(gate, up, job.count * n);
+    } else {
+      step_.kernels.clamped_swiglu(gate, up, job.count * n, kSwigluAlpha, kSwigluLimit);
+    }
+    const int64_t inner = job.weights.down.cols;
+    if (reads_quantized(step_, job.weights.down)) {
+      const size_t stride = QuantizedRowLayout(inner).bytes;
+      for (int64_t i = 0; i < job.count; ++i) {
+        step_.kernels.quantize(gate + i * n, begin, n, inner, job.inner_quantized + static_cast<size_t>(i) * stride);
+      }
+    } else {
+      for (int64_t i = 0; i < job.count; ++i) std::copy_n(gate + i * n, n, job.inner + i * inner + begin);
+    }
+  }
+
+  void down(const FeedForwardJob& job, int64_t begin, int64_t end, ThreadScratch& scratch) const {
+    const int64_t inner = job.weights.down.cols;
+    const Activations activations{job.inner, static_cast<size_t>(inner), job.inner_quantized, QuantizedRowLayout(inner).bytes};
+    multiply(job.weights.down, activations, nullptr, job.count, begin, end, job.down_bias, job.output + begin,
+             step_.config().width, scratch);
+  }
+
+  void multiply(const Matrix& weights, const Activations& x, const int32_t* rows, int64_t count, int64_t begin, int64_t end,
+                const float* bias, float* y, int64_t y_stride, ThreadScratch& scratch) const {
+    MatmulArgs args;
+    args.weights = weights;
+    args.row_begin = begin;
+    args.row_end = end;
+    args.activations = x;
+    args.tokens = rows;
+    args.token_count = count;
+    args.y = y;
+    args.y_stride = static_cast<size_t>(y_stride);
+    args.scratch = scratch.matmul.bytes();
+    step_.kernels.matmul(args);
+    if (!bias) return;
+    for (int64_t i = 0; i < count; ++i) {
+      for (int64_t r = begin; r < end; ++r) y[i * y_stride + r - begin] += bias[r];
+    }
+  }
+
+  const Step& step_;
+  std::span<const FeedForwardJob> jobs_;
+};
+
+// Router logits (and the shared expert's gate), then every row's experts and weights.
+void route_rows(const Step& step, const LayerWeights& w, int32_t* ids, float* weights, size_t stride) {
+  const RouterConfig& router = step.config().router;
+  Workspace& space = step.space;
+  const int64_t rows = step.batch.rows();
+  const auto row_floats = static_cast<size_t>(router.experts) * 3;
+  float* logits = space.router_logits.as<float>();
+  const Product products[] = {{w.router, space.normed.view(), logits, row_floats, rows, w.router_bias},
+                              {w.shared_gate, space.normed.view(), space.shared_gate.as<float>(), 1, rows, nullptr}};
+  run_products(step, {products, w.shared_gate ? size_t{2} : size_t{1}});
+  for_each_row(step, rows, [&](int64_t r, int) {
+    float* row = logits + static_cast<size_t>(r) * row_floats;
+    route(router, row, w.selection_bias, row + router.experts, ids + static_cast<size_t>(r) * stride,
+          weights + static_cast<size_t>(r) * stride);
+  });
+}
+
+// Sorts the (row, k) assignments by expert, rows rising within one: space.expert_begin, grouped_rows, assignment.
+void group_by_expert(const Step& step, const int32_t* ids, size_t stride) {
+  Workspace& space = step.space;
+  const auto used = static_cast<size_t>(step.config().router.used);
+  const auto rows = static_cast<size_t>(step.batch.rows());
+  std::fill(space.expert_begin.begin(), space.expert_begin.end(), 0);
+  for (size_t r = 0; r < rows; ++r) {
+    for (size_t k = 0; k < used; ++k) ++space.expert_begin[static_cast<size_t>(ids[r * stride + k]) + 1];
+  }
+  for (size_t e = 1; e < space.expert_begin.size(); ++e) space.expert_begin[e] += space.expert_begin[e - 1];
+  for (size_t r = 0; r < rows; ++r) {
+    for (size_t k = 0; k < used; ++k) {
+      // expert_begin[e] moves to the end of e while filling, and so becomes the begin of e + 1.
+      const int32_t at = space.expert_begin[static_cast<size_t>(ids[r * stride + k])]++;
+      space.grouped_rows[static_cast<size_t>(at)] = static_cast<int32_t>(r);
+      space.assignment[r * used + k] = at;
+    }
+  }
+}
+
+const float* offset(const float* values, int64_t count) { return values ? values + count : nullptr; }
+
+// One job per expert that any row uses, in the order of the experts, and one for the shared expert.
+void collect_jobs(const Step& step, int layer, const LayerWeights& w) {
+  const ModelConfig& config = step.config();
+  Workspace& space = step.space;
+  const size_t inner_bytes = QuantizedRowLayout(config.expert_width).bytes;
+  const int64_t assignments = int64_t{step.batch.rows()} * config.router.used;
+  space.jobs.clear();
+  int32_t begin = 0;
+  for (int32_t e = 0; e < config.router.experts; ++e) {
+    const int32_t end = space.expert_begin[static_cast<size_t>(e)];  // see group_by_expert
+    if (begin < end) {
+      FeedForwardJob job;
+      job.weights = step.model.experts.weights({layer, e});
+      job.gate_bias = offset(w.gate_bias, int64_t{e} * config.expert_width);
+      job.up_bias = offset(w.up_bias, int64_t{e} * config.expert_width);
+      job.down_bias = offset(w.down_bias, int64_t{e} * config.width);
+      job.rows = space.grouped_rows.data() + begin;
+      job.count = end - begin;
+      job.inner = space.inner_values.as<float>() + int64_t{begin} * config.expert_width;
+      job.inner_quantized = space.inner_quantized.bytes() + static_cast<size_t>(begin) * inner_bytes;
+      job.output = space.outputs.as<float>() + int64_t{begin} * config.width;
+      space.jobs.push_back(job);
+    }
+    begin = end;
+  }
+  if (w.shared) {
+    FeedForwardJob job;
+    job.weights = {w.shared.gate, w.shared.up, w.shared.down};
+    job.count = step.batch.rows();
+    job.inner = space.inner_values.as<float>() + assignments * config.expert_width;
+    job.inner_quantized = space.inner_quantized.bytes() + static_cast<size_t>(assignments) * inner_bytes;
+    job.output = space.outputs.as<float>() + assignments * config.width;
+    space.jobs.push_back(job);
+  }
+}
+
+// space.projected = the experts' outputs in the router's order, then the shared expert's.
+void combine(const Step& step, const LayerWeights& w, const float* weights, size_t stride) {
+  const ModelConfig& config = step.config();
+  Workspace& space = step.space;
+  const auto used = static_cast<size_t>(config.router.used);
+  const float* outputs = space.outputs.as<float>();
+  const float* shared = outputs + int64_t{step.batch.rows()} * config.router.used * config.width;
+  for_each_row(step, step.batch.rows(), [&](int64_t row, int) {
+    const auto r = static_cast<size_t>(row);
+    float* y = space.projected.row(row);
+    std::fill_n(y, config.width, 0.0F);
+    for (size_t k = 0; k < used; ++k) {
+      const float* x = outputs + int64_t{space.assignment[r * used + k]} * config.width;
+      step.kernels.add_scaled(y, x, weights[r * stride + k], config.width);
+    }
+    if (!w.shared) return;
+    const float gate = w.shared_gate ? 1.0F / (1.0F + std::exp(-space.shared_gate.as<float>()[r])) : 1.0F;
+    step.kernels.add_scaled(y, shared + row * config.width, gate, config.width);
+  });
+}
+
+}  // namespace
+
+void dense_feed_forward(const Step& step, int layer) {
+  const FeedForwardWeights& w = step.model.weights.layers[static_cast<size_t>(layer)].dense;
+  Workspace& space = step.space;
+  FeedForwardJob job;
+  job.weights = {w.gate, w.up, w.down};
+  job.count = step.batch.rows();
+  job.inner = space.inner_values.as<float>();
+  job.inner_quantized = space.inner_quantized.bytes();
+  job.output = space.projected.row(0);
+  Jobs(step, {&job, 1}).run();
+}
+
+void expert_feed_forward(const Step& step, int layer) {
+  const ModelConfig& config = step.config();
+  const LayerWeights& w = step.model.weights.layers[static_cast<size_t>(layer)];
+  Workspace& space = step.space;
+  const auto used = static_cast<size_t>(config.router.used);
+  const auto expert_layer = static_cast<size_t>(layer - config.leading_dense_layers);
+  const size_t stride = static_cast<size_t>(config.layers - config.leading_dense_layers) * used;
+  int32_t* ids = space.expert_ids.data() + expert_layer * used;
+  float* weights = space.expert_weights.data() + expert_layer * used;
+
+  route_rows(step, w, ids, weights, stride);
+  group_by_expert(step, ids, stride);
+  collect_jobs(step, layer, w);
+  Jobs(step, space.jobs).run();
+  combine(step, w, weights, stride);
+}
+
+}  // namespace moeflow

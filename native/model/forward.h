@@ -1,0 +1,30 @@
+// One step of the model over a batch: tokens in, logits and routing out (both in the workspace).
+#pragma once
+
+#include "base/thread_pool.h"
+#include "model/batch.h"
+#include "model/model.h"
+#include "model/workspace.h"
+
+namespace moeflow {
+
+// Everything that the parts of a step share.
+struct Step {
+  const Model& model;
+  const KernelSet& kernels;
+  ThreadPool& pool;
+  Workspace& space;
+  const KvLayout& kv;
+  const Batch& batch;
+
+  const ModelConfig& config() const { return model.config; }
+  // Throws Error(kCancelled) once the caller has cancelled. Called between and inside the parallel regions.
+  void check_cancelled() const;
+};
+
+// Computes all rows of step.batch. Afterwards space.logits holds one row for each of batch.logit_rows and
+// space.expert_ids / expert_weights the routes of every row. Throws Error(kCancelled); the cache blocks of the batch's
+// rows are then undefined.
+void forward(const Step& step);
+
+}  // namespace moeflow

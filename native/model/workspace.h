@@ -1,0 +1,93 @@
+// The buffers of a step, allocated once for the largest batch: no allocation happens while computing.
+#pragma once
+
+#include <vector>
+
+#include "base/memory.h"
+#include "experts/expert.h"
+#include "kernels/kernels.h"
+#include "model/config.h"
+
+namespace moeflow {
+
+// Rows of activations, as floats and, for consumers with quantised weights, as 8-bit blocks.
+class ActivationBuffer {
+ public:
+  ActivationBuffer() = default;
+  ActivationBuffer(int64_t rows, int64_t cols, const char* purpose);
+
+  int64_t cols() const { return cols_; }
+  float* row(int64_t r) const { return values_.as<float>() + static_cast<size_t>(r * cols_); }
+  uint8_t* quantized_row(int64_t r) const { return quantized_.bytes() + static_cast<size_t>(r) * quantized_bytes_; }
+  Activations view() const {
+    return {values_.as<float>(), static_cast<size_t>(cols_), quantized_.bytes(), quantized_bytes_};
+  }
+
+ private:
+  int64_t cols_ = 0;
+  size_t quantized_bytes_ = 0;
+  AlignedBuffer values_;
+  AlignedBuffer quantized_;
+};
+
+// One thread's own scratch.
+struct ThreadScratch {
+  AlignedBuffer matmul;
+  AlignedBuffer gate;             // two times [rows][kFeedForwardRows] floats
+  AlignedBuffer scores;           // [kAttentionQueries][score_stride]
+  std::vector<const void*> key_tiles;
+  std::vector<const void*> value_tiles;
+};
+
+// Rows of a gate or up matrix that one task computes; a multiple of 32, so that it can quantise its own result.
+inline constexpr int64_t kFeedForwardRows = 128;
+
+// One gated feed-forward network (an expert, the shared expert, a dense layer) and the rows that go through it.
+struct FeedForwardJob {
+  ExpertWeights weights;
+  const float* gate_bias = nullptr;
+  const float* up_bias = nullptr;
+  const float* down_bias = nullptr;
+  const int32_t* rows = nullptr;  // of the batch; null: all of them in order
+  int64_t count = 0;
+  float* inner = nullptr;         // [count][weights.up.rows], for float down weights
+  uint8_t* inner_quantized = nullptr;
+  float* output = nullptr;        // [count][width]
+};
+
+struct Workspace {
+  // Throws Error(kOutOfMemory). `rows` is the largest batch, `logit_rows` the most rows with logits.
+  Workspace(const ModelConfig& config, int rows, int logit_rows, int positions, int threads);
+
+  int max_rows;
+  int max_logit_rows;
+  size_t score_stride;
+  ActivationBuffer hidden;      // the residual stream, [rows][width]
+  ActivationBuffer normed;      // [rows][width]
+  ActivationBuffer query;       // [rows][heads * head dim]
+  ActivationBuffer query_rank;  // latent attention: [rows][query_rank]
+  ActivationBuffer absorbed;    // latent attention: [rows][heads * key_dim], queries against the compressed keys
+  ActivationBuffer key;         // [rows][kv_heads * key_dim]
+  ActivationBuffer value;       // [rows][kv_heads * value_dim]
+  ActivationBuffer attended;    // [rows][heads * value_dim]
+  ActivationBuffer expanded;    // latent attention: [rows][heads * head_value_dim]
+  ActivationBuffer projected;   // [rows][width], what a half layer adds to the residual stream
+  ActivationBuffer selected;    // [logit_rows][width]
+  AlignedBuffer router_logits;  // [rows][3 * experts], the last two thirds are scratch
+  AlignedBuffer inner_values;   // activations between up and down: floats,
+  AlignedBuffer inner_quantized;// and 8-bit blocks
+  AlignedBuffer outputs;        // [rows * (k + 1)][width], one per token and expert, then the shared ones
+  AlignedBuffer shared_gate;    // [rows]
+  AlignedBuffer logits;         // [logit_rows][vocabulary]
+  // Routing of the step: [rows][expert layers][k].
+  std::vector<int32_t> expert_ids;
+  std::vector<float> expert_weights;
+  // Grouping of one layer's rows by expert.
+  std::vector<int32_t> expert_begin;    // [experts + 1]
+  std::vector<int32_t> grouped_rows;    // [rows * k] batch row of each assignment, by expert
+  std::vector<int32_t> assignment;      // [rows * k] where (row, k) went
+  std::vector<FeedForwardJob> jobs;     // of one layer
+  std::vector<ThreadScratch> threads;
+};
+
+}  // namespace moeflow
