@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <limits>
 #include <system_error>
 #include <utility>
 
@@ -26,7 +27,7 @@ void relax() {
 
 // About 50 microseconds of pauses: longer than the serial work between two regions of a step.
 constexpr int kSpins = 2000;
-// A joining thread that waited this long is waiting for one that lost its processor: let it have this one.
+// A thread that waited this long for a task is waiting for one that lost its processor: let it have this one.
 constexpr int kSpinsBeforeYield = 20000;
 
 // The cgroup's processor quota (version 2, then 1), or 0 where there is none.
@@ -66,67 +67,72 @@ ThreadPool::ThreadPool(int threads) {
   try {
     for (int thread = 1; thread < threads; ++thread) workers_.emplace_back([this, thread] { work(thread); });
   } catch (const std::system_error& error) {
-    stop_ = true;
-    generation_.fetch_add(1);
-    generation_.notify_all();
-    for (std::thread& worker : workers_) worker.join();
+    stop();
     fail(ErrorCode::kOutOfMemory, "cannot start ", threads, " threads: ", error.what(), "; ask for fewer");
   }
 }
 
-ThreadPool::~ThreadPool() {
+void ThreadPool::stop() {
   stop_ = true;
-  generation_.fetch_add(1);
-  generation_.notify_all();
+  region_.fetch_add(1);
+  region_.notify_all();
   for (std::thread& worker : workers_) worker.join();
+  workers_.clear();
 }
 
 void ThreadPool::run(int64_t count, Invoke invoke, void* context) {
+  MOEFLOW_CHECK(count <= std::numeric_limits<uint32_t>::max());
   invoke_ = invoke;
   context_ = context;
   count_ = count;
-  next_.store(0, std::memory_order_relaxed);
-  busy_.store(static_cast<int>(workers_.size()), std::memory_order_relaxed);
-  // Sequentially consistent with the worker's parked_ + wait: either it sees the new generation or we see it parked.
-  generation_.fetch_add(1, std::memory_order_seq_cst);
-  if (parked_.load(std::memory_order_seq_cst) > 0) generation_.notify_all();
+  failed_.store(false, std::memory_order_relaxed);
+  done_.store(0, std::memory_order_relaxed);
+  const uint32_t region = region_.load(std::memory_order_relaxed) + 1;
+  untaken_.store((uint64_t{region} << 32) | static_cast<uint64_t>(count), std::memory_order_release);
+  // Sequentially consistent with the worker's parked_ + wait: either it sees the new region or we see it parked.
+  region_.store(region, std::memory_order_seq_cst);
+  if (parked_.load(std::memory_order_seq_cst) > 0) region_.notify_all();
   take_tasks(0);
-  for (int spins = 0; busy_.load(std::memory_order_acquire) != 0; ++spins) {
+  for (int spins = 0; done_.load(std::memory_order_acquire) != count; ++spins) {
     if (spins < kSpinsBeforeYield) {
       relax();
     } else {
       std::this_thread::yield();
     }
   }
-  if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
+  if (failed_.load(std::memory_order_relaxed)) std::rethrow_exception(std::exchange(failure_, nullptr));
 }
 
 void ThreadPool::take_tasks(int thread) {
-  try {
-    for (int64_t i; (i = next_.fetch_add(1, std::memory_order_relaxed)) < count_;) invoke_(context_, i, thread);
-  } catch (...) {
-    next_.store(count_, std::memory_order_relaxed);
-    const std::lock_guard lock(failure_mutex_);
-    if (!failure_) failure_ = std::current_exception();
+  uint64_t seen = untaken_.load(std::memory_order_acquire);
+  while (static_cast<uint32_t>(seen) > 0) {
+    if (!untaken_.compare_exchange_weak(seen, seen - 1, std::memory_order_acq_rel, std::memory_order_acquire)) continue;
+    // After a failure the rest of the region is taken but not run.
+    if (!failed_.load(std::memory_order_relaxed)) {
+      try {
+        invoke_(context_, count_ - static_cast<uint32_t>(seen), thread);
+      } catch (...) {
+        const std::lock_guard lock(failure_mutex_);
+        if (!failure_) failure_ = std::current_exception();
+        failed_.store(true, std::memory_order_relaxed);
+      }
+    }
+    done_.fetch_add(1, std::memory_order_acq_rel);
+    seen = untaken_.load(std::memory_order_acquire);
   }
 }
 
 void ThreadPool::work(int thread) {
   for (uint32_t seen = 0;;) {
-    int spins = 0;
-    while (generation_.load(std::memory_order_acquire) == seen && spins < kSpins) {
-      relax();
-      ++spins;
-    }
-    if (generation_.load(std::memory_order_acquire) == seen) {
+    for (int spins = 0; region_.load(std::memory_order_acquire) == seen && spins < kSpins; ++spins) relax();
+    if (region_.load(std::memory_order_acquire) == seen) {
       parked_.fetch_add(1, std::memory_order_seq_cst);
-      generation_.wait(seen, std::memory_order_seq_cst);
+      region_.wait(seen, std::memory_order_seq_cst);
       parked_.fetch_sub(1, std::memory_order_relaxed);
     }
-    seen = generation_.load(std::memory_order_acquire);
+    seen = region_.load(std::memory_order_acquire);
     if (stop_.load()) return;
     take_tasks(thread);
-    busy_.fetch_sub(1, std::memory_order_release);
   }
 }
 

@@ -20,7 +20,7 @@ class ThreadPool {
  public:
   // Throws Error(kOutOfMemory) when the threads cannot be started.
   explicit ThreadPool(int threads);
-  ~ThreadPool();
+  ~ThreadPool() { stop(); }
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
 
@@ -45,18 +45,24 @@ class ThreadPool {
   using Invoke = void (*)(void* context, int64_t index, int thread);
 
   void run(int64_t count, Invoke invoke, void* context);
+  void stop();
   void work(int thread);
   void take_tasks(int thread);
 
   std::vector<std::thread> workers_;
+  // The region under way. Read only by a thread that holds one of its tasks: the region cannot end before that.
   Invoke invoke_ = nullptr;
   void* context_ = nullptr;
   int64_t count_ = 0;
   std::mutex failure_mutex_;
   std::exception_ptr failure_;
-  alignas(64) std::atomic<int64_t> next_{0};
-  alignas(64) std::atomic<uint32_t> generation_{0};
-  alignas(64) std::atomic<int> busy_{0};
+  std::atomic<bool> failed_{false};
+  // Tasks of the region that nobody has taken yet. The region's number is in the upper half, so that a thread which was
+  // away while regions came and went cannot take from the wrong one. A region waits for its tasks, not for its threads:
+  // one that the system does not run costs nothing.
+  alignas(64) std::atomic<uint64_t> untaken_{0};
+  alignas(64) std::atomic<int64_t> done_{0};
+  alignas(64) std::atomic<uint32_t> region_{0};
   alignas(64) std::atomic<int> parked_{0};
   std::atomic<bool> stop_{false};
 };

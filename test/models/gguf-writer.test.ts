@@ -57,7 +57,7 @@ describe('writeGguf', () => {
     const contents = read.tensorInfos.map(({ offset }, index) => {
       expect(Number(offset) % alignment).toBe(0);
       const start = Number(read.tensorDataOffset) + Number(offset);
-      return new Set(file.subarray(start, start + [24, 272, 16][index]));
+      return new Set(file.subarray(start, start + ([24, 272, 16][index] ?? 0)));
     });
     expect(contents).toEqual([new Set([1, 2, 3, 4, 5, 6]), new Set([7]), new Set([8])]);
   });

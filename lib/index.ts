@@ -1,0 +1,29 @@
+/** moeflow: Mixture-of-Experts language models from GGUF files, run in this process. */
+
+export {
+  ContextFullError,
+  DisposedError,
+  InvalidArgumentError,
+  InvalidFileError,
+  MoeflowError,
+  type MoeflowErrorCode,
+  UnsupportedError,
+} from './errors.js';
+export type { ChatMessage } from './generation/chat-template.js';
+export { ChatTemplate, ChatTemplateError } from './generation/chat-template.js';
+export type { Generation } from './generation/generation.js';
+export type { GenerateOptions } from './generation/options.js';
+export {
+  type FinishReason,
+  type GenerationResult,
+  type GenerationStats,
+  nestRouting,
+  type RoutingRecord,
+} from './generation/result.js';
+export { availableKernels, measureReadBandwidth } from './machine.js';
+export type { EvaluateOptions, Evaluation } from './model/evaluate.js';
+export type { ModelInfo } from './model/info.js';
+export { type Inspection, inspectModel } from './model/inspect.js';
+export { type LoadModelOptions, type LoadProgress, loadModel } from './model/load.js';
+export type { Model, Prompt } from './model/model.js';
+export { type EncodeOptions, Tokenizer, TokenizerError } from './tokenizer/index.js';

@@ -1,0 +1,59 @@
+/** What a loaded model tells about itself. */
+
+import type { NativeModelInfo } from '../native.js';
+
+export interface ModelInfo {
+  architecture: string;
+  name: string;
+  paths: string[];
+  layers: number;
+  /** Layers with experts. */
+  expertLayers: number;
+  /** Experts per layer. */
+  experts: number;
+  /** Experts that each token uses per layer (k). */
+  expertsUsed: number;
+  /** Of the largest expert; layers of mixed files differ. */
+  bytesPerExpert: number;
+  /** Bytes of all experts, and of everything else. */
+  expertBytes: number;
+  denseBytes: number;
+  /** Weight bytes that one generated token reads. */
+  activeBytesPerToken: number;
+  /** Bytes of tensors by type, e.g. { Q4_K: 123, F32: 45 }. */
+  quantTypes: Record<string, number>;
+  vocabulary: number;
+  /** Tokens of a sequence in this load, and those that the model was trained for. */
+  contextLength: number;
+  trainedContextLength: number;
+  /** Bytes of key/value cache per token. */
+  kvBytesPerToken: number;
+  kvType: 'f16' | 'f32';
+  threads: number;
+  /** The kernel set in use. */
+  cpu: string;
+}
+
+export function modelInfo(native: NativeModelInfo): ModelInfo {
+  return {
+    architecture: native.architecture,
+    name: native.name,
+    paths: native.paths,
+    layers: native.layers,
+    expertLayers: native.expertLayers,
+    experts: native.experts,
+    expertsUsed: native.expertsUsed,
+    bytesPerExpert: native.largestExpertBytes,
+    expertBytes: native.expertBytes,
+    denseBytes: native.denseBytes,
+    activeBytesPerToken: native.activeBytesPerToken,
+    quantTypes: native.bytesByType,
+    vocabulary: native.vocabulary,
+    contextLength: native.contextLength,
+    trainedContextLength: native.trainedContextLength,
+    kvBytesPerToken: native.kvType === 'f16' ? native.kvBytesPerTokenF16 : native.kvBytesPerTokenF32,
+    kvType: native.kvType,
+    threads: native.threads,
+    cpu: native.kernels,
+  };
+}

@@ -1,0 +1,80 @@
+/** Loading a model. */
+
+import { fromNative } from '../errors.js';
+import { nativeAddon } from '../native.js';
+import { check, checkOptions } from '../options.js';
+import { Model } from './model.js';
+
+export interface LoadProgress {
+  loadedBytes: number;
+  totalBytes: number;
+}
+
+export interface LoadModelOptions {
+  /** Threads that compute. Default: all processors that the process may use. */
+  threads?: number;
+  /** Most tokens of a sequence, prompt and answer together. Default: the model's own, at most 4096. */
+  contextLength?: number;
+  /** Most tokens computed in one step, all sequences together. Default 512. */
+  batchTokens?: number;
+  /** Precision of the key/value cache. Default `auto`: f16 for quantised models, f32 for float ones. */
+  kvType?: 'auto' | 'f16' | 'f32';
+  /** Kernel set: `avx512`, `avx2`, `portable`, `reference`, ... Default: MOEFLOW_CPU, else the fastest. */
+  cpu?: string;
+  /** Aborts the load; the promise then rejects with the signal's reason. */
+  signal?: AbortSignal;
+  /** Called while weights are read. */
+  onProgress?: (progress: LoadProgress) => void;
+}
+
+const checks = {
+  threads: check.integer(1, 1024),
+  contextLength: check.integer(1, 2 ** 24),
+  batchTokens: check.integer(1, 2 ** 16),
+  kvType: check.oneOf('auto', 'f16', 'f32'),
+  cpu: check.string,
+  signal: check.signal,
+  onProgress: check.function,
+};
+
+/**
+ * Loads a Mixture-of-Experts model from a GGUF file: its path, the path of any of its shards, a directory that holds
+ * one model, or the paths of all shards. The event loop is not blocked meanwhile.
+ *
+ * @throws InvalidArgumentError for a wrong option, InvalidFileError or UnsupportedError for the file, MoeflowError `IO`
+ * or `OUT_OF_MEMORY` from the system, and the reason of `options.signal` once that is aborted
+ */
+export async function loadModel(path: string | string[], options: LoadModelOptions = {}): Promise<Model> {
+  check.strings(path, 'path');
+  checkOptions(options, checks, 'loadModel options');
+  const { signal, onProgress } = options;
+  signal?.throwIfAborted();
+  const addon = nativeAddon();
+  const flag = new addon.CancelFlag();
+  const abort = () => flag.cancel();
+  signal?.addEventListener('abort', abort, { once: true });
+  const started = performance.now();
+  try {
+    const native = await addon.Model.load(
+      {
+        paths: typeof path === 'string' ? [path] : path,
+        threads: options.threads,
+        contextLength: options.contextLength,
+        batchRows: options.batchTokens,
+        kernels: options.cpu ?? process.env.MOEFLOW_CPU ?? '',
+        kvType: options.kvType,
+      },
+      flag,
+      onProgress && ((loadedBytes, totalBytes) => onProgress({ loadedBytes, totalBytes })),
+    );
+    const metadata = await native.metadata();
+    if (signal?.aborted) await native.dispose();
+    signal?.throwIfAborted();
+    return new Model(addon, native, metadata, (performance.now() - started) / 1000);
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw fromNative(error);
+  } finally {
+    signal?.removeEventListener('abort', abort);
+  }
+}

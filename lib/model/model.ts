@@ -1,0 +1,147 @@
+/** A loaded model. */
+
+import { randomBytes } from 'node:crypto';
+import { ContextFullError, DisposedError, InvalidArgumentError } from '../errors.js';
+import { type ChatMessage, ChatTemplate } from '../generation/chat-template.js';
+import { Generation } from '../generation/generation.js';
+import { checkGenerateOptions, type GenerateOptions, samplingOf } from '../generation/options.js';
+import { StopStrings } from '../generation/stop-strings.js';
+import type { NativeAddon, NativeModel } from '../native.js';
+import { Request } from '../scheduling/request.js';
+import { Scheduler } from '../scheduling/scheduler.js';
+import { StreamingDetokenizer, Tokenizer } from '../tokenizer/index.js';
+import { checkTokens } from './check-tokens.js';
+import { type EvaluateOptions, type Evaluation, evaluate } from './evaluate.js';
+import { type ModelInfo, modelInfo } from './info.js';
+
+/** Text, a conversation, or token ids. */
+export type Prompt = string | readonly ChatMessage[] | readonly number[] | Int32Array;
+
+/** Made by {@link loadModel}. Any number of generations may run at once; each gets the tokens of a run of its own. */
+export class Model implements AsyncDisposable {
+  readonly info: ModelInfo;
+  /** All metadata of the file, by key. */
+  readonly metadata: Readonly<Record<string, unknown>>;
+
+  readonly #addon: NativeAddon;
+  readonly #native: NativeModel;
+  readonly #scheduler: Scheduler;
+  readonly #loadSeconds: number;
+  #tokenizer: Tokenizer | undefined;
+  #chatTemplate: ChatTemplate | undefined;
+  #disposed: Promise<void> | undefined;
+
+  /** @internal */
+  constructor(addon: NativeAddon, native: NativeModel, metadata: Record<string, unknown>, loadSeconds: number) {
+    this.#addon = addon;
+    this.#native = native;
+    this.metadata = metadata;
+    this.#loadSeconds = loadSeconds;
+    const info = native.info();
+    this.info = modelInfo(info);
+    this.#scheduler = new Scheduler(addon, native, info.batchRows);
+  }
+
+  /** Text to tokens and back, by the file's own vocabulary. */
+  get tokenizer(): Tokenizer {
+    this.#tokenizer ??= Tokenizer.fromMetadata(this.metadata);
+    return this.#tokenizer;
+  }
+
+  /** Token ids of a text, with the begin token that the file asks for. */
+  tokenize(text: string, options: { addSpecial?: boolean; parseSpecial?: boolean } = {}): Int32Array {
+    if (typeof text !== 'string') throw new InvalidArgumentError('text must be a string');
+    return this.tokenizer.encode(text, options);
+  }
+
+  /** Text of token ids. Control tokens are left out unless `special` is true. */
+  detokenize(tokens: readonly number[] | Int32Array, options: { special?: boolean } = {}): string {
+    return this.tokenizer.decode(tokens, options);
+  }
+
+  /** Token ids of a conversation by the file's chat template. */
+  applyChatTemplate(messages: readonly ChatMessage[]): Int32Array {
+    this.#chatTemplate ??= ChatTemplate.fromMetadata(this.metadata, this.tokenizer);
+    return this.#chatTemplate.encode(messages);
+  }
+
+  /**
+   * Generates text. Iterate the result for pieces as they come, or await its `result`.
+   *
+   * @throws InvalidArgumentError for a wrong prompt or option, ContextFullError when the prompt does not fit,
+   * DisposedError after {@link dispose}; all at once, not later
+   */
+  generate(prompt: Prompt, options?: GenerateOptions): Generation {
+    this.#checkUsable();
+    const checked = checkGenerateOptions(options);
+    const tokens = this.#promptTokens(prompt);
+    const room = this.info.contextLength - tokens.length;
+    const seed = checked.seed ?? randomBytes(6).readUIntBE(0, 6);
+    const setting = {
+      detokenizer: new StreamingDetokenizer(this.tokenizer, { keepLeadingSpace: true }),
+      stopStrings: new StopStrings(typeof checked.stop === 'string' ? [checked.stop] : (checked.stop ?? [])),
+      isEndOfGeneration: (token: number) => this.tokenizer.isEndOfGeneration(token),
+      // The last token is never read back, so one more than there is room for.
+      maxTokens: Math.min(checked.maxTokens ?? Number.POSITIVE_INFINITY, room + 1),
+      seed,
+      statsOf: (request: Request) => ({
+        loadSeconds: this.#loadSeconds,
+        residentBytes: this.#addon.residentBytes(),
+        expertsUsed: request.distinctExperts,
+        expertsTotal: this.info.expertLayers * this.info.experts,
+      }),
+      routingShape: { layers: this.info.expertLayers, k: this.info.expertsUsed },
+    };
+    return new Generation(
+      checked,
+      setting,
+      this.#scheduler,
+      (listener) => new Request(tokens, samplingOf(checked, seed), checked.routing ?? false, listener),
+    );
+  }
+
+  /**
+   * Runs the model over tokens without generating: logits of the tokens from index `from` on, and the routing of all.
+   *
+   * @throws as {@link generate}, by rejecting; also with the reason of `options.signal`
+   */
+  async evaluate(tokens: readonly number[] | Int32Array, options: EvaluateOptions = {}): Promise<Evaluation> {
+    this.#checkUsable();
+    const checked = this.#promptTokens(checkTokens(tokens, this.info.vocabulary));
+    return evaluate(this.#addon, this.#native, this.info, checked, options);
+  }
+
+  /** Ends all generations (they reject with DisposedError) and gives back all memory. Safe to call again. */
+  dispose(): Promise<void> {
+    this.#disposed ??= this.#scheduler.close().then(() => this.#native.dispose());
+    return this.#disposed;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.dispose();
+  }
+
+  #checkUsable(): void {
+    if (this.#disposed) throw new DisposedError();
+  }
+
+  #promptTokens(prompt: Prompt): Int32Array {
+    const tokens = this.#tokensOf(prompt);
+    if (tokens.length === 0) throw new InvalidArgumentError('the prompt is empty; give at least one token of text');
+    if (tokens.length > this.info.contextLength) {
+      throw new ContextFullError(
+        `the prompt has ${tokens.length} tokens, the context ${this.info.contextLength}; shorten it or load with a larger contextLength`,
+      );
+    }
+    return tokens;
+  }
+
+  #tokensOf(prompt: Prompt): Int32Array {
+    if (typeof prompt === 'string') return this.tokenizer.encode(prompt);
+    if (Array.isArray(prompt) && typeof prompt[0] === 'object') return this.applyChatTemplate(prompt as ChatMessage[]);
+    if (Array.isArray(prompt) || prompt instanceof Int32Array) {
+      return checkTokens(prompt as readonly number[] | Int32Array, this.info.vocabulary);
+    }
+    throw new InvalidArgumentError('prompt must be a string, an array of messages, or an array of token ids');
+  }
+}

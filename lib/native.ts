@@ -1,0 +1,172 @@
+/** The one file that loads the C++ addon and knows its types. Everything else takes these interfaces. */
+
+import { createRequire } from 'node:module';
+import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { MoeflowError } from './errors.js';
+
+export interface NativeLoadOptions {
+  paths: string[];
+  threads?: number;
+  contextLength?: number;
+  batchRows?: number;
+  kernels?: string;
+  kvType?: 'auto' | 'f16' | 'f32';
+}
+
+/** What describes a model without its weights. Sizes are bytes. */
+export interface NativeModelFacts {
+  architecture: string;
+  name: string;
+  paths: string[];
+  fileBytes: number;
+  layers: number;
+  expertLayers: number;
+  experts: number;
+  expertsUsed: number;
+  width: number;
+  expertWidth: number;
+  heads: number;
+  kvHeads: number;
+  vocabulary: number;
+  trainedContextLength: number;
+  expertBytes: number;
+  denseBytes: number;
+  smallestExpertBytes: number;
+  largestExpertBytes: number;
+  activeBytesPerToken: number;
+  kvBytesPerTokenF16: number;
+  kvBytesPerTokenF32: number;
+  bytesByType: Record<string, number>;
+  tensorsByType: Record<string, number>;
+}
+
+export interface NativeModelInfo extends NativeModelFacts {
+  threads: number;
+  contextLength: number;
+  batchRows: number;
+  kvType: 'f16' | 'f32';
+  kernels: string;
+}
+
+export interface NativeSampling {
+  temperature?: number;
+  topK?: number;
+  topP?: number;
+  minP?: number;
+  repeatPenalty?: number;
+  seed?: number | bigint;
+}
+
+export interface NativeStepItem {
+  sequence: number;
+  tokens: Int32Array;
+  sample?: NativeSampling;
+  logitsFrom?: number;
+  routing?: boolean;
+}
+
+export interface NativeStepItemResult {
+  /** The sampled token, -1 if none was asked for. */
+  token: number;
+  /** (layer, expert) pairs that the sequence has used so far. */
+  distinctExperts: number;
+  /** [tokens - logitsFrom][vocabulary] */
+  logits?: Float32Array;
+  /** [tokens][expert layers][k] */
+  experts?: Int32Array;
+  weights?: Float32Array;
+}
+
+export interface NativeCancelFlag {
+  cancel(): void;
+}
+
+export interface NativeModel {
+  info(): NativeModelInfo;
+  metadata(): Promise<Record<string, unknown>>;
+  createSequence(): Promise<number>;
+  freeSequence(sequence: number): Promise<void>;
+  truncateSequence(sequence: number, length: number): Promise<void>;
+  step(items: NativeStepItem[], cancel?: NativeCancelFlag): Promise<{ items: NativeStepItemResult[]; seconds: number }>;
+  dispose(): Promise<void>;
+}
+
+export interface NativeTensor {
+  name: string;
+  type: string;
+  shape: number[];
+  file: string;
+  offset: number;
+  bytes: number;
+}
+
+export interface NativeInspection {
+  metadata: Record<string, unknown>;
+  tensors: NativeTensor[];
+  /** Absent when the file's architecture or shape is not one that moeflow runs; then `problem` says why. */
+  model?: NativeModelFacts;
+  problem?: string;
+}
+
+export interface NativeAddon {
+  Model: {
+    load(
+      options: NativeLoadOptions,
+      cancel?: NativeCancelFlag,
+      onProgress?: (loadedBytes: number, totalBytes: number) => void,
+    ): Promise<NativeModel>;
+  };
+  CancelFlag: new () => NativeCancelFlag;
+  inspect(options: { paths: string[] }): Promise<NativeInspection>;
+  measureReadBandwidth(options: { threads?: number }): Promise<number>;
+  dequantize(type: string, bytes: Uint8Array): Float32Array;
+  residentBytes(): number;
+  availableKernels: string;
+  usableProcessors: number;
+}
+
+let loaded: NativeAddon | undefined;
+
+/**
+ * The addon, loaded at the first call: from MOEFLOW_ADDON if that is set, else the local build, else the prebuilt
+ * package of this platform.
+ *
+ * @throws MoeflowError `ADDON_NOT_FOUND` with every place that was tried and why it failed
+ */
+export function nativeAddon(): NativeAddon {
+  loaded ??= findAddon();
+  return loaded;
+}
+
+function findAddon(): NativeAddon {
+  const require = createRequire(import.meta.url);
+  const packageRoot = dirname(dirname(fileURLToPath(import.meta.url)));
+  const override = process.env.MOEFLOW_ADDON;
+  const places: [string, () => unknown][] = override
+    ? [[`MOEFLOW_ADDON=${override}`, () => require(override)]]
+    : [
+        ['local build', () => require('bindings')({ bindings: 'moeflow', module_root: packageRoot })],
+        [platformPackage(), () => require(`${platformPackage()}/moeflow.node`)],
+      ];
+  const failures: string[] = [];
+  for (const [place, load] of places) {
+    try {
+      return load() as NativeAddon;
+    } catch (error) {
+      failures.push(`${place}: ${firstLine(error)}`);
+    }
+  }
+  throw new MoeflowError(
+    'ADDON_NOT_FOUND',
+    `moeflow's native addon could not be loaded. ${failures.join('. ')}. Build it with "npx moeflow-build", or in a clone with "npm run build"`,
+  );
+}
+
+function platformPackage(): string {
+  return `@moeflow/${process.platform}-${process.arch}`;
+}
+
+function firstLine(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).split('\n', 1)[0] ?? '';
+}

@@ -1,0 +1,107 @@
+/** Checking of option objects: wrong types and misspelt names are errors that say what would be right. */
+
+import { InvalidArgumentError } from './errors.js';
+
+type Check = (value: unknown, name: string) => void;
+
+function reject(name: string, wanted: string, value: unknown): never {
+  throw new InvalidArgumentError(`${name} must be ${wanted}, is ${describe(value)}`);
+}
+
+function describe(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}...` : value);
+  if (typeof value === 'number' || typeof value === 'boolean' || value == null) return String(value);
+  if (typeof value === 'bigint') return `${value}n`;
+  return Array.isArray(value) ? 'an array' : `a ${typeof value}`;
+}
+
+export const check = {
+  integer:
+    (low: number, high: number = Number.MAX_SAFE_INTEGER): Check =>
+    (value, name) => {
+      if (!Number.isInteger(value) || (value as number) < low || (value as number) > high) {
+        reject(
+          name,
+          high === Number.MAX_SAFE_INTEGER ? `an integer of at least ${low}` : `an integer from ${low} to ${high}`,
+          value,
+        );
+      }
+    },
+  number:
+    (low: number, high: number): Check =>
+    (value, name) => {
+      if (typeof value !== 'number' || !(value >= low && value <= high))
+        reject(name, `a number from ${low} to ${high}`, value);
+    },
+  boolean: ((value, name) => {
+    if (typeof value !== 'boolean') reject(name, 'true or false', value);
+  }) satisfies Check,
+  string: ((value, name) => {
+    if (typeof value !== 'string') reject(name, 'a string', value);
+  }) satisfies Check,
+  function: ((value, name) => {
+    if (typeof value !== 'function') reject(name, 'a function', value);
+  }) satisfies Check,
+  signal: ((value, name) => {
+    if (!(value instanceof AbortSignal)) reject(name, 'an AbortSignal', value);
+  }) satisfies Check,
+  seed: ((value, name) => {
+    const fits =
+      typeof value === 'bigint'
+        ? value >= 0n && value < 1n << 64n
+        : Number.isSafeInteger(value) && (value as number) >= 0;
+    if (!fits) reject(name, 'an integer from 0 to 2^53 - 1, or a bigint below 2^64', value);
+  }) satisfies Check,
+  oneOf:
+    (...values: string[]): Check =>
+    (value, name) => {
+      if (!values.includes(value as string)) reject(name, `one of ${values.join(', ')}`, value);
+    },
+  strings: ((value, name) => {
+    const list = typeof value === 'string' ? [value] : value;
+    if (!Array.isArray(list) || list.some((s) => typeof s !== 'string' || s === '')) {
+      reject(name, 'a non-empty string or an array of such', value);
+    }
+  }) satisfies Check,
+};
+
+/**
+ * Checks `options` against a table of its names. Undefined values count as absent.
+ *
+ * @throws InvalidArgumentError naming the option; for an unknown one the closest known name is suggested
+ */
+export function checkOptions(options: unknown, checks: Readonly<Record<string, Check>>, what: string): void {
+  if (options === undefined) return;
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) reject(what, 'an object', options);
+  for (const [name, value] of Object.entries(options)) {
+    const known = Object.hasOwn(checks, name) ? checks[name] : undefined;
+    if (!known)
+      throw new InvalidArgumentError(`${what}: unknown option ${name}${suggestion(name, Object.keys(checks))}`);
+    if (value !== undefined) known(value, name);
+  }
+}
+
+function suggestion(name: string, known: string[]): string {
+  const ranked = known.map((candidate) => ({
+    candidate,
+    distance: editDistance(name.toLowerCase(), candidate.toLowerCase()),
+  }));
+  ranked.sort((a, b) => a.distance - b.distance);
+  const best = ranked[0];
+  const close = best && best.distance <= Math.max(2, Math.floor(name.length / 3));
+  return close ? `; did you mean ${best.candidate}?` : `; known are ${known.join(', ')}`;
+}
+
+/** Levenshtein distance, one row at a time. */
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const substitution = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(substitution, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row[b.length] ?? 0;
+}
