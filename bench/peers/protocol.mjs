@@ -1,0 +1,67 @@
+// What both workers share: the request, the prompts and the lines they print.
+import { readFileSync } from 'node:fs';
+
+/**
+ * @typedef {object} Request
+ * @property {string} file GGUF file
+ * @property {number} threads
+ * @property {number} promptTokens length of each sequence's prompt
+ * @property {number} decodeTokens tokens generated after it
+ * @property {number[]} batches how many sequences to decode together, one measurement each
+ * @property {number} vocabulary prompts use ids below this
+ * @property {Settings} [settings] llama.cpp only
+ *
+ * @typedef {object} Settings
+ * @property {boolean} useMmap
+ * @property {boolean} flashAttention
+ *
+ * @typedef {object} Line what a worker prints, one JSON object per line
+ * @property {'load' | 'prefill' | 'decode' | 'memory' | 'note'} measure
+ * @property {number} [sequences]
+ * @property {number} [value] seconds for load, tokens per second for prefill and decode, bytes for memory
+ * @property {string} [text] of a note
+ * @property {number} [steps] decoding steps the batch took; as many as tokens per sequence if all were in step
+ * @property {number[]} [tokens] the first tokens of the first sequence, to see that both did the same work
+ */
+
+/** @returns {Request} the worker's only argument */
+export function readRequest() {
+  return JSON.parse(process.argv[2] ?? '{}');
+}
+
+/** @param {Line} line */
+export function print(line) {
+  console.log(JSON.stringify(line));
+}
+
+/**
+ * Prompts that look like nothing in particular and are the same in every runtime; a different one per sequence, so that
+ * sequences of a batch route to different experts.
+ *
+ * @param {Request} request
+ * @param {number} sequences
+ * @returns {number[][]}
+ */
+export function prompts({ promptTokens, vocabulary }, sequences) {
+  let state = 12345;
+  const next = () => {
+    state = (Math.imul(state, 1103515245) + 12345) & 0x7fffffff;
+    return Math.floor((state / 0x80000000) * (vocabulary - 1));
+  };
+  return Array.from({ length: sequences }, () => Array.from({ length: promptTokens }, next));
+}
+
+/** Seconds since a `process.hrtime.bigint()`. */
+export function secondsSince(/** @type {bigint} */ start) {
+  return Number(process.hrtime.bigint() - start) / 1e9;
+}
+
+/** Most memory this process ever had resident, in bytes; Linux only, undefined elsewhere. */
+export function peakResidentBytes() {
+  try {
+    const [, kilobytes] = /VmHWM:\s+(\d+) kB/.exec(readFileSync('/proc/self/status', 'utf8')) ?? [];
+    return kilobytes && Number(kilobytes) * 1024;
+  } catch {
+    return undefined;
+  }
+}
