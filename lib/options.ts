@@ -88,7 +88,7 @@ function suggestion(name: string, known: string[]): string {
   }));
   ranked.sort((a, b) => a.distance - b.distance);
   const best = ranked[0];
-  const close = best && best.distance <= Math.max(2, Math.floor(name.length / 3));
+  const close = best && best.distance <= Math.ceil(name.length / 3);
   return close ? `; did you mean ${best.candidate}?` : `; known are ${known.join(', ')}`;
 }
 

@@ -1,6 +1,6 @@
 /** Logits and routes of given tokens, for tests and research. */
 
-import { fromNative } from '../errors.js';
+import { DisposedError, fromNative, MoeflowError } from '../errors.js';
 import type { RoutingRecord } from '../generation/result.js';
 import type { NativeAddon, NativeModel } from '../native.js';
 import { check, checkOptions } from '../options.js';
@@ -34,16 +34,26 @@ export async function evaluate(
   const flag = new addon.CancelFlag();
   const abort = () => flag.cancel();
   signal?.addEventListener('abort', abort, { once: true });
-  const sequence = await native.createSequence();
+  let sequence: number | undefined;
   try {
+    sequence = await native.createSequence();
     return await run(native, info, sequence, tokens, from, flag);
-  } catch (error) {
+  } catch (cause) {
     signal?.throwIfAborted();
-    throw fromNative(error);
+    const error = fromNative(cause);
+    // Without a signal, only disposing of the model cancels.
+    throw error instanceof MoeflowError && error.code === 'CANCELLED' ? new DisposedError() : error;
   } finally {
     signal?.removeEventListener('abort', abort);
-    await native.freeSequence(sequence).catch(() => {}); // gone already if the model was disposed of
+    if (sequence !== undefined) await free(native, sequence);
   }
+}
+
+/** The sequence is gone already, and the call throws, if the model was disposed of. */
+async function free(native: NativeModel, sequence: number): Promise<void> {
+  try {
+    await native.freeSequence(sequence);
+  } catch {}
 }
 
 async function run(

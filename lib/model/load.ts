@@ -23,7 +23,7 @@ export interface LoadModelOptions {
   cpu?: string;
   /** Aborts the load; the promise then rejects with the signal's reason. */
   signal?: AbortSignal;
-  /** Called while weights are read. */
+  /** Called while weights are read. What it throws ends the load, which then rejects with it. */
   onProgress?: (progress: LoadProgress) => void;
 }
 
@@ -51,7 +51,19 @@ export async function loadModel(path: string | string[], options: LoadModelOptio
   signal?.throwIfAborted();
   const addon = nativeAddon();
   const flag = new addon.CancelFlag();
-  const abort = () => flag.cancel();
+  let givenUp: { reason: unknown } | undefined;
+  const giveUp = (reason: unknown) => {
+    givenUp ??= { reason };
+    flag.cancel();
+  };
+  const abort = () => giveUp(signal?.reason);
+  const report = (loadedBytes: number, totalBytes: number) => {
+    try {
+      onProgress?.({ loadedBytes, totalBytes });
+    } catch (error) {
+      giveUp(error);
+    }
+  };
   signal?.addEventListener('abort', abort, { once: true });
   const started = performance.now();
   try {
@@ -65,15 +77,14 @@ export async function loadModel(path: string | string[], options: LoadModelOptio
         kvType: options.kvType,
       },
       flag,
-      onProgress && ((loadedBytes, totalBytes) => onProgress({ loadedBytes, totalBytes })),
+      onProgress && report,
     );
     const metadata = await native.metadata();
-    if (signal?.aborted) await native.dispose();
-    signal?.throwIfAborted();
+    if (givenUp) await native.dispose();
+    if (givenUp) throw givenUp.reason;
     return new Model(addon, native, metadata, (performance.now() - started) / 1000);
   } catch (error) {
-    signal?.throwIfAborted();
-    throw fromNative(error);
+    throw givenUp ? givenUp.reason : fromNative(error);
   } finally {
     signal?.removeEventListener('abort', abort);
   }

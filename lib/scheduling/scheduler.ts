@@ -57,8 +57,10 @@ export class Scheduler {
         this.#budget,
         this.#steps++,
       );
+      // One that ended while others were being retired is retired in the next round; no wake-up comes for it any more.
+      const someAreOver = [...this.#requests].some((request) => request.over);
       if (plan.length > 0) await this.#runStep(plan);
-      else if (this.#requests.size > 0) await new Promise<void>((wake) => (this.#wake = wake));
+      else if (this.#requests.size > 0 && !someAreOver) await new Promise<void>((wake) => (this.#wake = wake));
     }
     this.#running = undefined;
   }

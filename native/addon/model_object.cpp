@@ -37,7 +37,8 @@ Engine& loaded(std::unique_ptr<Engine>& engine) {
   return *engine;
 }
 
-// Progress on its way to a JavaScript function: at most one call is under way, so that a slow listener is never flooded.
+// Progress on its way to a JavaScript function: at most one call is under way, so that a slow listener is never
+// flooded. It tells how far things are when it arrives, so that the last one tells the end.
 class ProgressReporter {
  public:
   ProgressReporter(Napi::Env env, const Napi::Value& function)
@@ -46,22 +47,29 @@ class ProgressReporter {
   }
 
   bool wanted() const { return !function_->IsEmpty(); }
-  // Engine's thread.
+  // Engine's threads, one at a time.
   void report(uint64_t bytes, uint64_t total) const {
-    if (pending_->exchange(true)) return;
-    environment_.call_soon([function = function_, pending = pending_, bytes, total](Napi::Env env) {
-      pending->store(false);
+    state_->bytes.store(bytes);
+    if (state_->pending.exchange(true)) return;
+    environment_.call_soon([function = function_, state = state_, total](Napi::Env env) {
+      state->pending.store(false);  // before the bytes are read: who finds it true knows that its bytes will be seen
+      const auto bytes = static_cast<double>(state->bytes.load());
       if (function->IsEmpty()) return;
-      function->Call({Napi::Number::New(env, static_cast<double>(bytes)), Napi::Number::New(env, static_cast<double>(total))});
+      function->Call({Napi::Number::New(env, bytes), Napi::Number::New(env, static_cast<double>(total))});
     });
   }
   // JavaScript thread: the reference must die there.
   void stop() const { function_->Reset(); }
 
  private:
+  struct State {
+    std::atomic<uint64_t> bytes = 0;
+    std::atomic<bool> pending = false;
+  };
+
   Environment& environment_;
   std::shared_ptr<Napi::FunctionReference> function_;
-  std::shared_ptr<std::atomic<bool>> pending_ = std::make_shared<std::atomic<bool>>(false);
+  std::shared_ptr<State> state_ = std::make_shared<State>();
 };
 
 struct Loaded {
@@ -163,6 +171,11 @@ Napi::Value ModelObject::load(const Napi::CallbackInfo& info) {
             Environment::of(js).model_constructor.New({Napi::External<std::shared_ptr<EngineHost>>::New(js, &keep)});
         Unwrap(model)->info_ = Napi::Persistent(loaded_to_javascript(js, loaded));
         return model;
+      },
+      [host, progress](Napi::Env js) {
+        progress.stop();
+        host->shut_down();  // nobody else knows this host, so its thread would wait for ever
+        Environment::of(js).forget_host(host);
       });
 }
 

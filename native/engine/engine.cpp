@@ -139,11 +139,28 @@ std::vector<StepItemResult> Engine::step(const std::vector<StepItem>& items, con
     logit_row = logit_end;
   }
   // Only now, when nothing can fail any more: an error above leaves every sequence as it was.
-  for (const StepItem& item : items) {
-    Sequence& s = sequence(item.sequence);
-    s.tokens.insert(s.tokens.end(), item.tokens.begin(), item.tokens.end());
+  row = 0;
+  for (size_t i = 0; i < items.size(); ++i) {
+    Sequence& s = sequence(items[i].sequence);
+    s.tokens.insert(s.tokens.end(), items[i].tokens.begin(), items[i].tokens.end());
+    count_experts(s, row, items[i].tokens.size());
+    results[i].distinct_experts = s.distinct_experts;
+    row += items[i].tokens.size();
   }
   return results;
+}
+
+void Engine::count_experts(Sequence& s, size_t first_row, size_t rows) {
+  const ModelConfig& config = model_.config;
+  const auto layers = static_cast<size_t>(config.layers - config.leading_dense_layers);
+  const auto used = static_cast<size_t>(config.router.used);
+  const auto experts = static_cast<size_t>(config.router.experts);
+  const int32_t* ids = space_.expert_ids.data() + first_row * layers * used;
+  for (size_t i = 0; i < rows * layers * used; ++i) {
+    const size_t at = i / used % layers * experts + static_cast<size_t>(ids[i]);
+    if (!s.experts_used[at]) ++s.distinct_experts;
+    s.experts_used[at] = true;
+  }
 }
 
 StepItemResult Engine::collect(const StepItem& item, Sequence& s, size_t first_row, size_t first_logit_row, size_t logit_rows) {
@@ -151,7 +168,6 @@ StepItemResult Engine::collect(const StepItem& item, Sequence& s, size_t first_r
   const auto vocabulary = static_cast<size_t>(config.vocabulary);
   const auto layers = static_cast<size_t>(config.layers - config.leading_dense_layers);
   const auto used = static_cast<size_t>(config.router.used);
-  const auto experts = static_cast<size_t>(config.router.experts);
   StepItemResult result;
 
   float* logits = space_.logits.as<float>() + first_logit_row * vocabulary;
@@ -160,15 +176,8 @@ StepItemResult Engine::collect(const StepItem& item, Sequence& s, size_t first_r
     result.logits.assign(logits + (logit_rows - wanted) * vocabulary, logits + logit_rows * vocabulary);
   }
   const size_t per_row = layers * used;
-  const int32_t* ids = space_.expert_ids.data() + first_row * per_row;
-  for (size_t i = 0; i < item.tokens.size() * per_row; ++i) {
-    const size_t layer = i / used % layers;
-    const size_t at = layer * experts + static_cast<size_t>(ids[i]);
-    if (!s.experts_used[at]) ++s.distinct_experts;
-    s.experts_used[at] = true;
-  }
-  result.distinct_experts = s.distinct_experts;
   if (item.routing) {
+    const int32_t* ids = space_.expert_ids.data() + first_row * per_row;
     const float* weights = space_.expert_weights.data() + first_row * per_row;
     result.experts.assign(ids, ids + item.tokens.size() * per_row);
     result.weights.assign(weights, weights + item.tokens.size() * per_row);

@@ -81,6 +81,7 @@ class Engine {
   Sequence& sequence(int32_t id);
   void check(const std::vector<StepItem>& items);
   void lay_out(const std::vector<StepItem>& items);
+  void count_experts(Sequence& sequence, size_t first_row, size_t rows);
   StepItemResult collect(const StepItem& item, Sequence& sequence, size_t first_row, size_t first_logit_row, size_t logit_rows);
 
   gguf::ModelFiles files_;

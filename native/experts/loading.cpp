@@ -28,11 +28,10 @@ void read_all(const std::vector<gguf::File>& files, const std::vector<ReadJob>& 
     control.check();
     const ReadJob& piece = pieces[static_cast<size_t>(i)];
     files[piece.file].read_at(piece.offset, {reinterpret_cast<std::byte*>(piece.to), piece.bytes});
+    // Counted and reported under one lock: progress never goes back.
+    const std::lock_guard lock(reporting);
     const uint64_t total = bytes.read.fetch_add(piece.bytes) + piece.bytes;
-    if (control.progress) {
-      const std::lock_guard lock(reporting);
-      control.progress(total, bytes.in_all);
-    }
+    if (control.progress) control.progress(total, bytes.in_all);
   });
 }
 

@@ -13,7 +13,7 @@ namespace moeflow {
 // How a load reports, and how it is stopped. Both are called and read from the loading threads.
 struct LoadControl {
   const std::atomic<bool>* cancelled = nullptr;
-  // Called from one thread at a time.
+  // Called from one thread at a time, with rising numbers.
   std::function<void(uint64_t bytes_read, uint64_t bytes_in_all)> progress;
 
   void check() const;  // throws Error(kCancelled)

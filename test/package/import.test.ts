@@ -1,0 +1,54 @@
+import { describe, expect, it } from 'vitest';
+import { demoModel } from '../support/fixtures.js';
+import { run } from '../support/processes.js';
+
+const generate = `
+  const model = await loadModel(${JSON.stringify(demoModel)}, { threads: 1 });
+  console.log((await model.generate([4093, 1450, 583, 220], { maxTokens: 5 }).result).tokens.join());
+  await model.dispose();
+`;
+const evaluate = (kind: 'module' | 'commonjs', source: string) => run([`--input-type=${kind}`, '--eval', source]);
+const clean = { code: 0, signal: null };
+
+describe('the package', () => {
+  it('can be imported by its name', async () => {
+    const ended = await evaluate('module', `import { loadModel } from 'moeflow'; ${generate}`);
+
+    expect(ended).toEqual({ ...clean, output: '16,15,15,15,15\n', errors: '' });
+  });
+
+  it('can be required by its name', async () => {
+    const ended = await evaluate(
+      'commonjs',
+      `const { loadModel } = require('moeflow'); (async () => {${generate}})();`,
+    );
+
+    expect(ended).toMatchObject({ ...clean, output: '16,15,15,15,15\n' });
+  });
+
+  it('is one and the same either way', async () => {
+    const ended = await evaluate(
+      'commonjs',
+      `const required = require('moeflow');
+       import('moeflow').then((imported) => console.log(Object.keys(imported)
+         .filter((name) => imported[name] !== required[name] && name !== 'module.exports')));`,
+    );
+
+    expect(ended).toMatchObject({ ...clean, output: '[]\n' });
+  });
+
+  it('loads the addon only when something native is asked for', async () => {
+    const ended = await run([
+      '--input-type=module',
+      '--eval',
+      `process.env.MOEFLOW_ADDON = '/nowhere/moeflow.node';
+       const { loadModel, InvalidArgumentError } = await import('moeflow');
+       console.log(new InvalidArgumentError('x').code);
+       await loadModel('model.gguf').catch((error) => console.log(error.code, error.message));`,
+    ]);
+
+    expect(ended).toMatchObject({ ...clean, errors: '' });
+    expect(ended.output).toContain('INVALID_ARGUMENT\nADDON_NOT_FOUND');
+    expect(ended.output).toContain('/nowhere/moeflow.node');
+  });
+});
