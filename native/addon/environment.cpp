@@ -13,12 +13,6 @@ Environment::Environment(Napi::Env env)
   env.AddCleanupHook([this] { shut_down(); });
 }
 
-std::shared_ptr<EngineHost> Environment::create_host() {
-  auto host = std::make_shared<EngineHost>();
-  hosts_.insert(host);
-  return host;
-}
-
 void Environment::call_soon(Call call) {
   auto* payload = new Call(std::move(call));
   const napi_status status = queue_.NonBlockingCall(payload, [](Napi::Env env, Napi::Function, Call* pending) {
@@ -39,8 +33,8 @@ void Environment::end_request(Napi::Env env) {
 }
 
 void Environment::shut_down() {
-  for (const std::shared_ptr<EngineHost>& host : hosts_) host->shut_down();
-  hosts_.clear();
+  for (const std::shared_ptr<EngineHost>& host : *hosts_) host->shut_down();
+  hosts_->clear();
 }
 
 Napi::Error to_javascript(Napi::Env env, const std::exception& error) {

@@ -17,9 +17,9 @@ class Environment {
 
   static Environment& of(Napi::Env env) { return *env.GetInstanceData<Environment>(); }
 
-  std::shared_ptr<EngineHost> create_host();
-  // A host that has shut down already.
-  void forget_host(const std::shared_ptr<EngineHost>& host) { hosts_.erase(host); }
+  // The engines that live. Outlives the environment where a model's finaliser runs after it.
+  using Hosts = std::set<std::shared_ptr<EngineHost>>;
+  const std::shared_ptr<Hosts>& hosts() const { return hosts_; }
 
   // Runs on the JavaScript thread, soon. Callable from any thread as long as a host of this environment lives; dropped
   // when the environment is going down.
@@ -38,7 +38,7 @@ class Environment {
   void shut_down();
 
   Napi::ThreadSafeFunction queue_;
-  std::set<std::shared_ptr<EngineHost>> hosts_;
+  std::shared_ptr<Hosts> hosts_ = std::make_shared<Hosts>();
   int requests_ = 0;
 };
 

@@ -144,9 +144,15 @@ void ModelObject::define(Napi::Env env, Napi::Object exports) {
 ModelObject::ModelObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<ModelObject>(info) {
   if (!info[0].IsExternal()) throw argument_error(info.Env(), "use Model.load()");
   host_ = *info[0].As<Napi::External<std::shared_ptr<EngineHost>>>().Data();
+  hosts_ = Environment::of(info.Env()).hosts();
 }
 
-ModelObject::~ModelObject() = default;
+// For a model that was dropped without dispose(): a net, not the mechanism.
+ModelObject::~ModelObject() {
+  if (!host_) return;
+  host_->shut_down();
+  hosts_->erase(host_);
+}
 
 EngineHost& ModelObject::host(Napi::Env env) const {
   if (!host_) throw to_javascript(env, Error(ErrorCode::kDisposed, "the model was disposed of"));
@@ -158,7 +164,8 @@ Napi::Value ModelObject::load(const Napi::CallbackInfo& info) {
   const EngineOptions options = engine_options(object_argument(info, 0, "options"));
   const CancelFlag cancel = CancelObject::of(info, 1);
   const ProgressReporter progress(env, info[2]);
-  std::shared_ptr<EngineHost> host = Environment::of(env).create_host();
+  const auto host = std::make_shared<EngineHost>();
+  Environment::of(env).hosts()->insert(host);
   return run_on_host<Loaded>(
       env, *host, cancel,
       [options, progress](std::unique_ptr<Engine>& engine, const std::atomic<bool>& cancelled) {
@@ -175,7 +182,7 @@ Napi::Value ModelObject::load(const Napi::CallbackInfo& info) {
       [host, progress](Napi::Env js) {
         progress.stop();
         host->shut_down();  // nobody else knows this host, so its thread would wait for ever
-        Environment::of(js).forget_host(host);
+        Environment::of(js).hosts()->erase(host);
       });
 }
 
@@ -256,7 +263,7 @@ Napi::Value ModelObject::dispose(const Napi::CallbackInfo& info) {
       },
       [host](Napi::Env js, Nothing&) -> Napi::Value {
         host->shut_down();  // idle by now: this only joins a thread that is about to end
-        Environment::of(js).forget_host(host);
+        Environment::of(js).hosts()->erase(host);
         return js.Undefined();
       });
 }

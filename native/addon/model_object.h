@@ -41,7 +41,8 @@ class ModelObject : public Napi::ObjectWrap<ModelObject> {
 
   EngineHost& host(Napi::Env env) const;
 
-  std::shared_ptr<EngineHost> host_;
+  std::shared_ptr<EngineHost> host_;  // null once disposed of
+  std::shared_ptr<Environment::Hosts> hosts_;
   Napi::ObjectReference info_;
 };
 

@@ -15,6 +15,7 @@ std::vector<const KernelSet*> usable_sets() {
   std::vector<const KernelSet*> sets;
 #if defined(__x86_64__)
   const CpuFeatures& cpu = cpu_features();
+  if (cpu.amx_int8) sets.push_back(&amx_kernels());
   if (cpu.avx512_vnni) sets.push_back(&avx512_kernels());
   if (cpu.avx2) sets.push_back(&avx2_kernels());
 #elif defined(__aarch64__)
@@ -46,11 +47,12 @@ const KernelSet& select_kernels(const char* name) {
   fail(ErrorCode::kInvalidArgument, "MOEFLOW_CPU=", wanted, ": this machine can run ", available_kernels());
 }
 
-// The decoded panel of 16 rows (w, two scales and two mins per chunk of 32 columns), after a copy of 16 rows where the
-// matrix ends within a panel. 4 bytes per value is the widest row.
+// 128 gathered activation rows with one line more than they need, three floats for each 32 columns of theirs
+// (multiply_tiles.inl), a copy of 16 weight rows where the matrix ends within a panel (4 bytes per value is the widest
+// row), the decoded panel of 16 rows (w, two scales and two mins per chunk of 32 columns).
 size_t matmul_scratch_bytes(int64_t cols) {
   const auto columns = static_cast<size_t>(cols) + 256;
-  return columns / 32 * (8 + 4) * 64 + 16 * columns * 4 + 128;
+  return 128 * (columns + columns / 32 * 3 * 4) + 16 * columns * 4 + columns / 32 * (8 + 4) * 64 + 256;
 }
 
 }  // namespace moeflow

@@ -16,9 +16,13 @@ struct AttentionTask {
   int rows;
 };
 
+// Half precision's largest number instead of its infinity: neighbours in a group of queries multiply what they do not
+// see by 0, which must give 0.
+constexpr float kLargestHalf = 65504.0F;
+
 void put(void* to, size_t index, float value, bool half) {
   if (half) {
-    static_cast<uint16_t*>(to)[index] = float_to_half(value);
+    static_cast<uint16_t*>(to)[index] = float_to_half(std::clamp(value, -kLargestHalf, kLargestHalf));
   } else {
     static_cast<float*>(to)[index] = value;
   }

@@ -86,6 +86,7 @@ void read_rope(const Keys& keys, ModelConfig& config, int default_dims) {
   const float factor = keys.finite_or("rope.scaling.factor", 1.0F);
   if (factor <= 0.0F) keys.reject("rope.scaling.factor", concat("is ", factor, ", must be positive"));
   rope.frequency_scale = 1.0F / factor;
+  if (!std::isfinite(rope.frequency_scale)) keys.reject("rope.scaling.factor", concat("is ", factor, ", must be larger"));
   if (type == "linear") return;
   if (type != "yarn") {
     fail(ErrorCode::kUnsupported, keys.metadata().file_name(), ": ", keys.name("rope.scaling.type"), " ",
@@ -102,6 +103,7 @@ void read_rope(const Keys& keys, ModelConfig& config, int default_dims) {
     const float multiplier = keys.finite_or("rope.scaling.yarn_log_multiplier", 0.0F);
     const float mscale = multiplier * std::log(factor) + 1.0F;
     config.attention_scale *= mscale * mscale;
+    if (!std::isfinite(config.attention_scale)) keys.reject("rope.scaling.yarn_log_multiplier", concat("is ", multiplier, ", too large"));
   } else {
     rope.magnitude = 0.1F * std::log(factor) + 1.0F;
   }

@@ -62,7 +62,9 @@ Workspace::Workspace(const ModelConfig& config, int rows, int logit_rows, int po
   for (int t = 0; t < thread_count; ++t) {
     ThreadScratch& scratch = threads.emplace_back();
     scratch.matmul = AlignedBuffer(matmul_scratch_bytes(widest), "matrix products");
-    scratch.gate = AlignedBuffer(2 * batch * kFeedForwardRows * sizeof(float), "feed-forward activations");
+    // Latent attention quantises a row at a time in it.
+    scratch.gate = AlignedBuffer(std::max(2 * batch * kFeedForwardRows * sizeof(float), quantized_bytes(static_cast<int>(widest))),
+                                 "feed-forward activations");
     scratch.scores = AlignedBuffer(kAttentionQueries * score_stride * sizeof(float), "attention scores");
     scratch.key_tiles.resize(tiles);
     scratch.value_tiles.resize(tiles);

@@ -52,17 +52,20 @@ TEST_CASE("a step with a wrong item computes nothing and changes nothing") {
   const auto some = [](int32_t sequence, size_t count) { return ask(sequence, random_tokens(count, 9)); };
   SUBCASE("no items") { scene.check_refused(ErrorCode::kInvalidArgument, {}, "1 to 64 tokens, not 0"); }
   SUBCASE("an item without tokens") {
-    scene.check_refused(ErrorCode::kInvalidArgument, {some(scene.a, 1), some(scene.b, 0)}, "item 1 of the step has no tokens");
+    scene.check_refused(ErrorCode::kInvalidArgument, {some(scene.a, 1), some(scene.b, 0)},
+                        "item 1 of the step has no tokens");
   }
   SUBCASE("an unknown sequence") {
     scene.check_refused(ErrorCode::kInvalidArgument, {some(scene.a, 1), some(77, 1)}, "there is no sequence 77");
     scene.check_refused(ErrorCode::kInvalidArgument, {some(-1, 1)}, "there is no sequence -1");
   }
   SUBCASE("a sequence twice") {
-    scene.check_refused(ErrorCode::kInvalidArgument, {some(scene.a, 1), some(scene.b, 1), some(scene.a, 1)}, "is in the step twice");
+    scene.check_refused(ErrorCode::kInvalidArgument, {some(scene.a, 1), some(scene.b, 1), some(scene.a, 1)},
+                        "is in the step twice");
   }
   SUBCASE("token ids out of range") {
-    for (const int32_t bad : {-1, kVocabulary, std::numeric_limits<int32_t>::max(), std::numeric_limits<int32_t>::min()}) {
+    for (const int32_t bad :
+         {-1, kVocabulary, std::numeric_limits<int32_t>::max(), std::numeric_limits<int32_t>::min()}) {
       StepItem item = some(scene.b, 3);
       item.tokens[2] = bad;
       const std::string says = "token 2 is " + std::to_string(bad) + "; ids go from 0 to 47";
@@ -85,7 +88,8 @@ TEST_CASE("a sequence can be filled to its context's last position, and no furth
   const std::vector<int32_t> tokens = random_tokens(kContext, 4);
   feed(*scene.engine, full, tokens, 60);
   CHECK(scene.engine->kv_blocks_in_use() == 8 + 2 + 1);
-  scene.check_refused(ErrorCode::kContextFull, {ask(scene.a, tokens, 0, 3), ask(full, {1})}, "129 tokens do not fit in a context of 128");
+  scene.check_refused(ErrorCode::kContextFull, {ask(scene.a, tokens, 0, 3), ask(full, {1})},
+                      "129 tokens do not fit in a context of 128");
   scene.engine->truncate_sequence(full, kContext - 1);
   feed(*scene.engine, full, {1});
   scene.engine->free_sequence(full);
@@ -95,7 +99,8 @@ TEST_CASE("sequences that are not there cannot be freed or cut, and none can be 
   Scene scene;
   error_of(ErrorCode::kInvalidArgument, [&] { scene.engine->free_sequence(5); });
   error_of(ErrorCode::kInvalidArgument, [&] { scene.engine->truncate_sequence(5, 0); });
-  CHECK_SAYS(error_of(ErrorCode::kInvalidArgument, [&] { scene.engine->truncate_sequence(scene.a, 21); }), "has 20 tokens");
+  CHECK_SAYS(error_of(ErrorCode::kInvalidArgument, [&] { scene.engine->truncate_sequence(scene.a, 21); }),
+             "has 20 tokens");
   error_of(ErrorCode::kInvalidArgument, [&] { scene.engine->truncate_sequence(scene.a, -1); });
   const int32_t gone = scene.engine->create_sequence();
   scene.engine->free_sequence(gone);
@@ -107,7 +112,8 @@ TEST_CASE("sequences that are not there cannot be freed or cut, and none can be 
 // the same step would have done must not stay either.
 TEST_CASE("a token that cannot be drawn fails the whole step and changes nothing") {
   TinyModel model{TinyOptions()};
-  for (size_t i = 0; i < kWidth; ++i) model.tensors.at("token_embd.weight").values[7 * kWidth + i] = std::numeric_limits<float>::quiet_NaN();
+  for (size_t i = 0; i < kWidth; ++i)
+    model.tensors.at("token_embd.weight").values[7 * kWidth + i] = std::numeric_limits<float>::quiet_NaN();
   const TinyFile file(model);
   const auto engine = file.engine(2);
   std::vector<int32_t> sound = random_tokens(30, 1);
@@ -119,7 +125,11 @@ TEST_CASE("a token that cannot be drawn fails the whole step and changes nothing
   const int32_t b = engine->create_sequence();
   StepItem broken = ask(b, {7});
   broken.sample = SamplingOptions();
-  CHECK_SAYS(error_of(ErrorCode::kInternal, [&] { engine->step({ask(a, sound), broken}, kNotCancelled); }), "no number for any token");
+  CHECK_SAYS(error_of(ErrorCode::kInternal,
+                      [&] {
+                        engine->step({ask(a, sound), broken}, kNotCancelled);
+                      }),
+             "no number for any token");
   CHECK(feed(*engine, a, after).same_bits_as(expected));
   CHECK(feed(*engine, b, after).same_bits_as(expected));
 

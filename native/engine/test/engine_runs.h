@@ -26,7 +26,8 @@ class TinyFile {
   explicit TinyFile(const TinyOptions& options) : TinyFile(TinyModel(options)) {}
 
   const std::string& path() const { return path_; }
-  std::unique_ptr<Engine> engine(int threads = 1, int batch_rows = 256, const char* kernels = "", KvType kv = KvType::kAuto) const {
+  std::unique_ptr<Engine> engine(int threads = 1, int batch_rows = 256, const char* kernels = "",
+                                 KvType kv = KvType::kAuto) const {
     EngineOptions options;
     options.paths = {path_};
     options.threads = threads;
@@ -72,7 +73,8 @@ inline StepItem ask(int32_t sequence, const std::vector<int32_t>& tokens, size_t
   StepItem item;
   item.sequence = sequence;
   const size_t end = std::min(tokens.size(), count > tokens.size() ? tokens.size() : first + count);
-  item.tokens.assign(tokens.begin() + static_cast<std::ptrdiff_t>(first), tokens.begin() + static_cast<std::ptrdiff_t>(end));
+  item.tokens.assign(tokens.begin() + static_cast<std::ptrdiff_t>(first),
+                     tokens.begin() + static_cast<std::ptrdiff_t>(end));
   item.logits_from = 0;
   item.routing = true;
   return item;

@@ -23,12 +23,14 @@ void check_against_oracle(const Outcome& outcome, const TinyModel& model, const 
   REQUIRE(outcome.experts.size() == tokens.size() * per_token);
   for (size_t t = 0; t < tokens.size(); ++t) {
     for (size_t v = 0; v < kVocabulary; ++v) {
-      worst_logit = std::max(worst_logit, std::abs(static_cast<double>(outcome.logits[t * kVocabulary + v]) - expected[t].logits[v]));
+      worst_logit = std::max(
+          worst_logit, std::abs(static_cast<double>(outcome.logits[t * kVocabulary + v]) - expected[t].logits[v]));
     }
     const auto first = outcome.experts.begin() + static_cast<std::ptrdiff_t>(t * per_token);
     CHECK(std::vector<int32_t>(first, first + static_cast<std::ptrdiff_t>(per_token)) == expected[t].experts);
     for (size_t i = 0; i < per_token; ++i) {
-      worst_weight = std::max(worst_weight, std::abs(static_cast<double>(outcome.weights[t * per_token + i]) - expected[t].weights[i]));
+      worst_weight = std::max(
+          worst_weight, std::abs(static_cast<double>(outcome.weights[t * per_token + i]) - expected[t].weights[i]));
       distinct.insert({i / used, expected[t].experts[i]});
     }
   }

@@ -69,7 +69,8 @@ TEST_CASE("cancelling all reaches the running job and those that wait, not the o
   std::atomic<int> ran_cancelled = 0;
   for (int i = 0; i < 5; ++i) {
     waiting.push_back(flag());
-    host.post([&](std::unique_ptr<Engine>&, const std::atomic<bool>& cancelled) { ran_cancelled += cancelled; }, waiting.back());
+    host.post([&](std::unique_ptr<Engine>&, const std::atomic<bool>& cancelled) { ran_cancelled += cancelled; },
+              waiting.back());
   }
   host.cancel_all();
   CHECK(*running);

@@ -24,8 +24,9 @@ Vector softmax(const Vector& x) {
 std::vector<int32_t> best_first(const Vector& scores) {
   std::vector<int32_t> ids(scores.size());
   std::iota(ids.begin(), ids.end(), 0);
-  std::stable_sort(ids.begin(), ids.end(),
-                   [&](int32_t a, int32_t b) { return scores[static_cast<size_t>(a)] > scores[static_cast<size_t>(b)]; });
+  std::stable_sort(ids.begin(), ids.end(), [&](int32_t a, int32_t b) {
+    return scores[static_cast<size_t>(a)] > scores[static_cast<size_t>(b)];
+  });
   return ids;
 }
 
@@ -49,16 +50,20 @@ std::vector<Oracle::Token> Oracle::run(const std::vector<int32_t>& tokens) const
       const std::string block = "blk." + std::to_string(layer) + ".";
       const Vector normed = rms_norm(x, block + "attn_norm.weight");
       auto& heads = cache[static_cast<size_t>(layer)];
-      add(x, model_.is("deepseek2") ? latent_attention(block, normed, position, heads)
-                                    : grouped_attention(block, layer, normed, position, heads),
+      add(x,
+          model_.is("deepseek2") ? latent_attention(block, normed, position, heads)
+                                 : grouped_attention(block, layer, normed, position, heads),
           granite ? 0.5 : 1.0);
       const bool post = model_.has(block + "post_attention_norm.weight");
       const Vector again = rms_norm(x, block + (post ? "post_attention_norm.weight" : "ffn_norm.weight"));
-      add(x, layer < model_.options().leading_dense ? feed_forward(block, "", again, kDenseWidth, 0) : experts(block, again, results[t]),
+      add(x,
+          layer < model_.options().leading_dense ? feed_forward(block, "", again, kDenseWidth, 0)
+                                                 : experts(block, again, results[t]),
           granite ? 0.5 : 1.0);
     }
     const bool tied = !model_.has("output.weight");
-    results[t].logits = product(tied ? "token_embd.weight" : "output.weight", rms_norm(x, "output_norm.weight"), 0, kVocabulary);
+    results[t].logits =
+        product(tied ? "token_embd.weight" : "output.weight", rms_norm(x, "output_norm.weight"), 0, kVocabulary);
     for (double& logit : results[t].logits) logit /= granite ? 2.0 : 1.0;
   }
   return results;
@@ -68,7 +73,8 @@ Vector Oracle::product(const std::string& name, const Vector& x, size_t first_ro
   const TinyTensor& matrix = tensor(name);
   Vector y(rows);
   for (size_t r = 0; r < rows; ++r) {
-    for (size_t c = 0; c < x.size(); ++c) y[r] += static_cast<double>(matrix.values.at((first_row + r) * matrix.cols() + c)) * x[c];
+    for (size_t c = 0; c < x.size(); ++c)
+      y[r] += static_cast<double>(matrix.values.at((first_row + r) * matrix.cols() + c)) * x[c];
   }
   return y;
 }
@@ -102,7 +108,9 @@ double Oracle::frequency(int pair) const {
   const double frequency = std::pow(10000.0, -2.0 * pair / dims);
   if (!model_.is("gpt-oss")) return frequency;
   // YaRN: factor 4, original context 32, turns 32 and 1; the bounds rounded outwards to whole pairs.
-  const auto pair_of = [&](double turns) { return dims * std::log(32 / (turns * 2 * std::numbers::pi)) / (2 * std::log(10000.0)); };
+  const auto pair_of = [&](double turns) {
+    return dims * std::log(32 / (turns * 2 * std::numbers::pi)) / (2 * std::log(10000.0));
+  };
   const double low = std::max(std::floor(pair_of(32)), 0.0);
   const double high = std::min(std::ceil(pair_of(1)), dims - 1.0);
   const double share = std::clamp((pair - low) / (high - low), 0.0, 1.0);
@@ -137,7 +145,8 @@ Vector Oracle::attend(const Vector& query, const Head& head, int first, double s
   return result;
 }
 
-Vector Oracle::grouped_attention(const std::string& block, int layer, const Vector& x, int position, std::vector<Head>& cache) const {
+Vector Oracle::grouped_attention(const std::string& block, int layer, const Vector& x, int position,
+                                 std::vector<Head>& cache) const {
   Vector queries = product(block + "attn_q.weight", x, 0, kHeads * kHeadDim);
   Vector keys = product(block + "attn_k.weight", x, 0, kKvHeads * kHeadDim);
   Vector values = product(block + "attn_v.weight", x, 0, kKvHeads * kHeadDim);
@@ -161,7 +170,8 @@ Vector Oracle::grouped_attention(const std::string& block, int layer, const Vect
     const Vector query(queries.begin() + h * kHeadDim, queries.begin() + (h + 1) * kHeadDim);
     const bool has_sink = model_.has(block + "attn_sinks.weight");
     const double sink = has_sink ? at(block + "attn_sinks.weight", static_cast<size_t>(h)) : 0.0;
-    const Vector result = attend(query, cache[static_cast<size_t>(h * kKvHeads / kHeads)], first, scale, has_sink ? &sink : nullptr);
+    const Vector result =
+        attend(query, cache[static_cast<size_t>(h * kKvHeads / kHeads)], first, scale, has_sink ? &sink : nullptr);
     attended.insert(attended.end(), result.begin(), result.end());
   }
   Vector y = product(block + "attn_output.weight", attended, 0, kWidth);
@@ -170,16 +180,19 @@ Vector Oracle::grouped_attention(const std::string& block, int layer, const Vect
 }
 
 // DeepSeek-V2, arXiv 2405.04434, section 2.1, as written: keys and values of every head expanded from the latent.
-Vector Oracle::latent_attention(const std::string& block, const Vector& x, int position, std::vector<Head>& cache) const {
+Vector Oracle::latent_attention(const std::string& block, const Vector& x, int position,
+                                std::vector<Head>& cache) const {
   const auto rank = static_cast<size_t>(model_.options().latent_rank);
   Vector compressed = product(block + "attn_kv_a_mqa.weight", x, 0, rank + kLatentRope);
   rotate(&compressed[rank], position);
-  const Vector latent = rms_norm({compressed.begin(), compressed.begin() + static_cast<std::ptrdiff_t>(rank)}, block + "attn_kv_a_norm.weight");
+  const Vector latent = rms_norm({compressed.begin(), compressed.begin() + static_cast<std::ptrdiff_t>(rank)},
+                                 block + "attn_kv_a_norm.weight");
   Vector attended;
   for (size_t h = 0; h < kHeads; ++h) {
     Vector key(kHeadDim);  // attn_k_b is transposed: [rank][kHeadDim] of each head
     for (size_t n = 0; n < kHeadDim; ++n) {
-      for (size_t r = 0; r < rank; ++r) key[n] += at(block + "attn_k_b.weight", (h * rank + r) * kHeadDim + n) * latent[r];
+      for (size_t r = 0; r < rank; ++r)
+        key[n] += at(block + "attn_k_b.weight", (h * rank + r) * kHeadDim + n) * latent[r];
     }
     key.insert(key.end(), compressed.begin() + static_cast<std::ptrdiff_t>(rank), compressed.end());
     cache[h].keys.push_back(key);
@@ -193,7 +206,8 @@ Vector Oracle::latent_attention(const std::string& block, const Vector& x, int p
   return product(block + "attn_output.weight", attended, 0, kWidth);
 }
 
-Vector Oracle::feed_forward(const std::string& block, const std::string& suffix, const Vector& x, size_t inner, size_t expert) const {
+Vector Oracle::feed_forward(const std::string& block, const std::string& suffix, const Vector& x, size_t inner,
+                            size_t expert) const {
   Vector gate = product(block + "ffn_gate" + suffix + ".weight", x, expert * inner, inner);
   Vector up = product(block + "ffn_up" + suffix + ".weight", x, expert * inner, inner);
   add_bias(gate, block + "ffn_gate" + suffix + ".bias", expert * inner);

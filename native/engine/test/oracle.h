@@ -39,10 +39,12 @@ class Oracle {
   void rotate(double* head, int position) const;
   double frequency(int pair) const;
 
-  Vector grouped_attention(const std::string& block, int layer, const Vector& x, int position, std::vector<Head>& cache) const;
+  Vector grouped_attention(const std::string& block, int layer, const Vector& x, int position,
+                           std::vector<Head>& cache) const;
   Vector latent_attention(const std::string& block, const Vector& x, int position, std::vector<Head>& cache) const;
   Vector attend(const Vector& query, const Head& head, int first, double scale, const double* sink) const;
-  Vector feed_forward(const std::string& block, const std::string& suffix, const Vector& x, size_t inner, size_t expert) const;
+  Vector feed_forward(const std::string& block, const std::string& suffix, const Vector& x, size_t inner,
+                      size_t expert) const;
   Vector experts(const std::string& block, const Vector& x, Token& token) const;
   void route(const std::string& block, const Vector& x, std::vector<int32_t>& ids, Vector& weights) const;
 

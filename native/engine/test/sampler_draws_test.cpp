@@ -30,8 +30,9 @@ std::vector<double> softmax(const std::vector<float>& logits, double temperature
 std::map<int32_t, double> brute_force(const std::vector<float>& logits, const SamplingOptions& options) {
   std::vector<int32_t> ids(logits.size());
   std::iota(ids.begin(), ids.end(), 0);
-  std::stable_sort(ids.begin(), ids.end(),
-                   [&](int32_t a, int32_t b) { return logits[static_cast<size_t>(a)] > logits[static_cast<size_t>(b)]; });
+  std::stable_sort(ids.begin(), ids.end(), [&](int32_t a, int32_t b) {
+    return logits[static_cast<size_t>(a)] > logits[static_cast<size_t>(b)];
+  });
   if (options.top_k > 0) ids.resize(std::min(ids.size(), static_cast<size_t>(options.top_k)));
   const auto logits_of = [&] {
     std::vector<float> kept;
@@ -40,7 +41,8 @@ std::map<int32_t, double> brute_force(const std::vector<float>& logits, const Sa
   };
   const std::vector<double> p = softmax(logits_of(), 1.0);
   size_t count = 0;
-  for (double reached = 0; count < ids.size() && reached < static_cast<double>(options.top_p); ++count) reached += p[count];
+  for (double reached = 0; count < ids.size() && reached < static_cast<double>(options.top_p); ++count)
+    reached += p[count];
   count = std::max<size_t>(count, 1);
   while (count > 1 && p[count - 1] < static_cast<double>(options.min_p) * p[0]) --count;
   ids.resize(count);
@@ -60,10 +62,16 @@ void check_draws(const std::vector<float>& logits, const SamplingOptions& option
     copy = logits;
     ++drawn[sampler.sample(copy, options, std::span(tokens).first(position))];
   }
-  for (const auto& [id, times] : drawn) CHECK_MESSAGE(expected.contains(id), "token ", id, " was filtered out, but drawn ", times);
-  for (const auto& [id, p] : expected) {
-    const double sigma = std::sqrt(kDraws * p * (1 - p));
-    CHECK_MESSAGE(std::abs(drawn[id] - kDraws * p) <= 4 * sigma, "token ", id, " drawn ", drawn[id], " times, expected ", kDraws * p);
+  for (const auto& entry : drawn) {
+    const int32_t id = entry.first;
+    if (!expected.contains(id)) FAIL_CHECK("token ", id, " was filtered out, but drawn");
+  }
+  for (const auto& entry : expected) {
+    const int32_t id = entry.first;
+    const double mean = kDraws * entry.second;
+    const double sigma = std::sqrt(mean * (1 - entry.second));
+    const int times = drawn[id];
+    CHECK_MESSAGE(std::abs(times - mean) <= 4 * sigma, "token ", id, " drawn ", times, " times, expected ", mean);
   }
 }
 

@@ -96,8 +96,8 @@ TEST_CASE("the same seed and position give the same token, whoever sampled befor
 }
 
 TEST_CASE("the repeat penalty divides positive logits and multiplies negative ones") {
-  CHECK(sample({4, 3}, with_penalty(2), {0}) == 1);     // 2 against 3
-  CHECK(sample({4, 1.9F}, with_penalty(2), {0}) == 0);  // 2 against 1.9
+  CHECK(sample({4, 3}, with_penalty(2), {0}) == 1);       // 2 against 3
+  CHECK(sample({4, 1.9F}, with_penalty(2), {0}) == 0);    // 2 against 1.9
   CHECK(sample({-1, -1.9F}, with_penalty(2), {0}) == 1);  // -2 against -1.9
   CHECK(sample({-1, -2.1F}, with_penalty(2), {0}) == 0);
   CHECK(sample({4, 3}, with_penalty(1), {0}) == 0);

@@ -66,27 +66,34 @@ TEST_CASE("a missing expert tensor is named") {
   for (const char* name : {"blk.1.ffn_gate_exps.weight", "blk.2.ffn_up_exps.weight", "blk.1.ffn_down_exps.weight"}) {
     CHECK_SAYS(refusal(ExpertFile(Layout::kStacks).without(name)), std::string("missing tensor ") + name);
   }
-  CHECK_SAYS(refusal(ExpertFile(Layout::kMerged).without("blk.2.ffn_down_exps.weight")), "missing tensor blk.2.ffn_down_exps.weight");
-  CHECK_SAYS(refusal(ExpertFile(Layout::kPerExpert).without("blk.2.ffn_up.3.weight")), "missing tensor blk.2.ffn_up.3.weight");
+  CHECK_SAYS(refusal(ExpertFile(Layout::kMerged).without("blk.2.ffn_down_exps.weight")),
+             "missing tensor blk.2.ffn_down_exps.weight");
+  CHECK_SAYS(refusal(ExpertFile(Layout::kPerExpert).without("blk.2.ffn_up.3.weight")),
+             "missing tensor blk.2.ffn_up.3.weight");
   // Without its first expert a layer has neither layout: the current one is asked for.
-  CHECK_SAYS(refusal(ExpertFile(Layout::kPerExpert).without("blk.2.ffn_up.0.weight")), "missing tensor blk.2.ffn_up_exps.weight");
+  CHECK_SAYS(refusal(ExpertFile(Layout::kPerExpert).without("blk.2.ffn_up.0.weight")),
+             "missing tensor blk.2.ffn_up_exps.weight");
 }
 
 TEST_CASE("a stack with another number of experts says so") {
   ExpertShape five = kShape;
   five.experts = 5;
-  CHECK_SAYS(refusal(ExpertFile(Layout::kStacks).bytes, five), "tensor blk.1.ffn_gate_exps.weight has 4 experts, expected 5");
-  CHECK_SAYS(refusal(ExpertFile(Layout::kMerged).bytes, five), "tensor blk.1.ffn_gate_up_exps.weight has 4 experts, expected 5");
+  CHECK_SAYS(refusal(ExpertFile(Layout::kStacks).bytes, five),
+             "tensor blk.1.ffn_gate_exps.weight has 4 experts, expected 5");
+  CHECK_SAYS(refusal(ExpertFile(Layout::kMerged).bytes, five),
+             "tensor blk.1.ffn_gate_up_exps.weight has 4 experts, expected 5");
   CHECK_SAYS(refusal(ExpertFile(Layout::kPerExpert).bytes, five), "missing tensor blk.1.ffn_gate.4.weight");
 }
 
 TEST_CASE("an expert tensor of another shape is named, with what was found and expected") {
   ExpertShape wider = kShape;
   wider.expert_width = 96;
-  CHECK_SAYS(refusal(ExpertFile(Layout::kStacks).bytes, wider), "blk.1.ffn_gate_exps.weight: shape [32, 64, 4], expected [32, 96, 4]");
+  CHECK_SAYS(refusal(ExpertFile(Layout::kStacks).bytes, wider),
+             "blk.1.ffn_gate_exps.weight: shape [32, 64, 4], expected [32, 96, 4]");
   CHECK_SAYS(refusal(ExpertFile(Layout::kMerged).bytes, wider),
              "blk.1.ffn_gate_up_exps.weight: shape [32, 128, 4], expected [32, 192, 4]");
-  CHECK_SAYS(refusal(ExpertFile(Layout::kPerExpert).bytes, wider), "blk.1.ffn_gate.0.weight: shape [32, 64], expected [32, 96]");
+  CHECK_SAYS(refusal(ExpertFile(Layout::kPerExpert).bytes, wider),
+             "blk.1.ffn_gate.0.weight: shape [32, 64], expected [32, 96]");
   ExpertShape narrow = kShape;
   narrow.width = 64;
   CHECK_SAYS(refusal(ExpertFile(Layout::kStacks).bytes, narrow), "shape [32, 64, 4], expected [64, 64, 4]");
@@ -102,6 +109,7 @@ TEST_CASE("trailing dimensions of 1 may be left out of a shape, others not") {
   CHECK(find_tensor(files, "four", {32, 2, 1, 3}) != nullptr);
   CHECK(find_tensor(files, "none", {32}) == nullptr);
   CHECK_SAYS(error_of(ErrorCode::kInvalidFile, [&] { find_tensor(files, "four", {32, 2}); }), "expected [32, 2]");
-  CHECK_SAYS(error_of(ErrorCode::kInvalidFile, [&] { find_tensor(files, "two", {32}); }), "shape [32, 2], expected [32]");
+  CHECK_SAYS(error_of(ErrorCode::kInvalidFile, [&] { find_tensor(files, "two", {32}); }),
+             "shape [32, 2], expected [32]");
   CHECK_SAYS(error_of(ErrorCode::kInvalidFile, [&] { require_tensor(files, "none", {32}); }), "missing tensor none");
 }

@@ -61,7 +61,8 @@ struct Load {
 
   bool complete() const {
     for (const ReadJob& job : jobs) {
-      if (content[job.file].compare(job.offset, job.bytes, reinterpret_cast<const char*>(job.to), job.bytes) != 0) return false;
+      if (content[job.file].compare(job.offset, job.bytes, reinterpret_cast<const char*>(job.to), job.bytes) != 0)
+        return false;
     }
     return bytes.read == bytes.in_all;
   }
@@ -154,6 +155,7 @@ TEST_CASE("a file that was cut short after it was opened is an error that names 
     const std::string message = error_of(ErrorCode::kIo, [&] { load.run(threads, {}); });
     CHECK_SAYS(message, load.files[1].path());
     CHECK_SAYS(message, " at byte ");
-    if (threads == 1) CHECK_SAYS(message, "at byte 7500: the file ends there, 500 bytes short (it had 20000 bytes when it was opened)");
+    if (threads == 1)
+      CHECK_SAYS(message, "at byte 7500: the file ends there, 500 bytes short (it had 20000 bytes when it was opened)");
   }
 }

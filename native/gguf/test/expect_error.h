@@ -25,5 +25,11 @@ inline bool contains(const std::string& text, const std::string& part) { return 
 
 }  // namespace moeflow::gguf::test
 
-// The message must hold a part; when it does not, both are shown.
-#define CHECK_SAYS(message, part) CHECK_MESSAGE(::moeflow::gguf::test::contains(message, part), message)
+// The message must hold a part; when it does not, both are shown. It is computed once, before doctest's reporter is
+// locked: a message may come from an action that itself reports a failure.
+#define CHECK_SAYS(message, part)                                                          \
+  do {                                                                                     \
+    const std::string said_message = (message);                                            \
+    const std::string said_part = (part);                                                  \
+    CHECK_MESSAGE(::moeflow::gguf::test::contains(said_message, said_part), said_message); \
+  } while (false)

@@ -27,8 +27,10 @@ struct TensorEntry {
   uint64_t bytes = 0;                // 0: as an F32 tensor of these dims
   std::optional<uint64_t> offset{};  // default: behind the tensor before
   std::optional<uint32_t> n_dims{};  // default: dims.size()
+  std::string data{};                // default: all 'd'
 
   uint64_t data_bytes() const {
+    if (!data.empty()) return data.size();
     uint64_t values = 4;
     for (const uint64_t dim : dims) values *= dim;
     return bytes ? bytes : values;
@@ -54,6 +56,8 @@ struct GgufBytes {
   GgufBytes& u16(const std::string& name, uint16_t value) { return key(name, 2, raw(value)); }
   GgufBytes& u32(const std::string& name, uint32_t value) { return key(name, 4, raw(value)); }
   GgufBytes& i32(const std::string& name, int32_t value) { return key(name, 5, raw(value)); }
+  GgufBytes& f32(const std::string& name, float value) { return key(name, 6, raw(value)); }
+  GgufBytes& boolean(const std::string& name, bool value) { return key(name, 7, raw<uint8_t>(value)); }
   GgufBytes& text(const std::string& name, const std::string& value) { return key(name, 8, raw_string(value)); }
   GgufBytes& texts(const std::string& name, const std::vector<std::string>& values) {
     std::string payload;
@@ -89,7 +93,7 @@ struct GgufBytes {
     for (const TensorEntry& entry : tensors) {
       if (entry.offset) continue;
       out.resize(aligned(out.size()));
-      out.append(entry.data_bytes(), 'd');
+      out += entry.data.empty() ? std::string(entry.data_bytes(), 'd') : entry.data;
     }
     return out;
   }

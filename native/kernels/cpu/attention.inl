@@ -83,6 +83,18 @@ static void sum_values(const AttentionArgs& args, int first_query, int first_dim
   }
 }
 
+// As many tiles, or as many dimensions, at a time as there are registers for; what is left over by halves.
+template <bool Half, int Q, int T>
+static void score_from(const AttentionArgs& args, int first_query, int64_t tile, int64_t end) {
+  for (; tile + T <= end; tile += T) score_tiles<Half, Q, T>(args, first_query, tile);
+  if constexpr (T > 1) score_from<Half, Q, T / 2>(args, first_query, tile, end);
+}
+template <bool Half, int Q, int D>
+static void sum_from(const AttentionArgs& args, int first_query, int dim, int64_t begin, int64_t end, const float* inverse) {
+  for (; dim + 16 * D <= args.value_dim; dim += 16 * D) sum_values<Half, Q, D>(args, first_query, dim, begin, end, inverse);
+  if constexpr (D > 1) sum_from<Half, Q, D / 2>(args, first_query, dim, begin, end, inverse);
+}
+
 template <bool Half, int Q>
 static void attend(const AttentionArgs& args, int first_query) {
   int64_t begin = args.begin[first_query];
@@ -91,11 +103,7 @@ static void attend(const AttentionArgs& args, int first_query) {
     begin = args.begin[first_query + q] < begin ? args.begin[first_query + q] : begin;
     end = args.end[first_query + q] > end ? args.end[first_query + q] : end;
   }
-  constexpr int kTiles = Isa::kAttentionRegisters / Q > 4 ? 4 : Isa::kAttentionRegisters / Q;
-  int64_t tile = begin / 16;
-  const int64_t tiles = (end + 15) / 16;
-  for (; tile + kTiles <= tiles; tile += kTiles) score_tiles<Half, Q, kTiles>(args, first_query, tile);
-  for (; tile < tiles; ++tile) score_tiles<Half, Q, 1>(args, first_query, tile);
+  score_from<Half, Q, Isa::kAttentionRegisters / Q>(args, first_query, begin / 16, (end + 15) / 16);
 
   float inverse[Q];
   for (int q = 0; q < Q; ++q) {
@@ -106,12 +114,7 @@ static void attend(const AttentionArgs& args, int first_query) {
     for (int64_t i = (args.end[first_query + q] + 15) / 16 * 16; i < end; ++i) s[i] = 0.0F;
   }
 
-  constexpr int kWide = Isa::kAttentionRegisters / Q;
-  int dim = 0;
-  for (; dim + 16 * kWide <= args.value_dim; dim += 16 * kWide) {
-    sum_values<Half, Q, kWide>(args, first_query, dim, begin, end, inverse);
-  }
-  for (; dim < args.value_dim; dim += 16) sum_values<Half, Q, 1>(args, first_query, dim, begin, end, inverse);
+  sum_from<Half, Q, Isa::kAttentionRegisters / Q>(args, first_query, 0, begin, end, inverse);
 }
 
 template <bool Half>

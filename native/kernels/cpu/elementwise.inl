@@ -80,7 +80,8 @@ static void quantize(const float* x, int64_t first, int64_t count, int64_t cols,
     const Isa::V b = Isa::load16f(x + 16);
     const float largest = Isa::max_magnitude(a, b);
     const float scale = largest / 127.0F;
-    const float inverse = largest > 0.0F ? 127.0F / largest : 0.0F;
+    // Up to 2^-121 the reciprocal would be infinite: such a block is as good as zero.
+    const float inverse = largest > 0x1p-121F ? 127.0F / largest : 0.0F;
     int32_t sum[2];
     int8_t* q = reinterpret_cast<int8_t*>(row + 32 * c);
     sum[0] = Isa::round_to_int8(Isa::mul16(a, Isa::set16(inverse)), q);

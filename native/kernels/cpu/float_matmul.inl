@@ -58,18 +58,25 @@ static void float_tile(const MatmulArgs& args, int64_t first_row, int64_t first_
   }
 }
 
-template <DType Type, int R>
-static void float_rows(const MatmulArgs& args, int64_t first_row) {
+// Rows [first, last) times all tokens, a few tokens at a time: their activations stay in L1, the rows in L2.
+template <DType Type>
+static void float_rows(const MatmulArgs& args, int64_t first, int64_t last) {
+  const auto times = [&](auto tokens, int64_t t) {
+    int64_t r = first;
+    for (; r + Isa::kFloatRows <= last; r += Isa::kFloatRows) float_tile<Type, Isa::kFloatRows, tokens>(args, r, t);
+    for (; r < last; ++r) float_tile<Type, 1, tokens>(args, r, t);
+  };
   int64_t t = 0;
   for (; t + Isa::kFloatTokens <= args.token_count; t += Isa::kFloatTokens) {
-    float_tile<Type, R, Isa::kFloatTokens>(args, first_row, t);
+    times(std::integral_constant<int, Isa::kFloatTokens>{}, t);
   }
-  for (; t < args.token_count; ++t) float_tile<Type, R, 1>(args, first_row, t);
+  for (; t < args.token_count; ++t) times(std::integral_constant<int, 1>{}, t);
 }
 
 template <DType Type>
 static void matmul_float(const MatmulArgs& args) {
-  int64_t r = args.row_begin;
-  for (; r + Isa::kFloatRows <= args.row_end; r += Isa::kFloatRows) float_rows<Type, Isa::kFloatRows>(args, r);
-  for (; r < args.row_end; ++r) float_rows<Type, 1>(args, r);
+  constexpr int64_t kBlock = 64;
+  for (int64_t r = args.row_begin; r < args.row_end; r += kBlock) {
+    float_rows<Type>(args, r, r + kBlock < args.row_end ? r + kBlock : args.row_end);
+  }
 }

@@ -7,6 +7,7 @@ struct Isa {
   };
   static constexpr int kRows = 8;
   static constexpr int kDirectTokens = 3;
+  static constexpr int kDotRegisters = 8;
   static constexpr int kDecodedTokens = 4;
   static constexpr int kSignedOffsetShift = 0;
   static constexpr int kFloatRows = 2, kFloatTokens = 2;
@@ -76,7 +77,6 @@ struct Isa {
   }
   static ALWAYS_INLINE I load_u16(const uint8_t* p, size_t stride) { return and_(load_u32(p, stride), set1i(0xffff)); }
   static ALWAYS_INLINE I load_u8(const uint8_t* p, size_t stride) { return and_(load_u32(p, stride), set1i(0xff)); }
-  static ALWAYS_INLINE void prefetch(const uint8_t* p) { _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T0); }
 
   // Products of bytes are added in pairs to 16 bits. kFused of those sums fit in 16 bits before they must widen.
   template <bool Signed, int MaxQ, int N>

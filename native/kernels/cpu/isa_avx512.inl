@@ -4,7 +4,8 @@ struct Isa {
   using I = __m512i;
   using V = __m512;
   static constexpr int kRows = 16;
-  static constexpr int kDirectTokens = 4;
+  static constexpr int kDirectTokens = 8;
+  static constexpr int kDotRegisters = 1;
   static constexpr int kDecodedTokens = 8;
   // VNNI multiplies unsigned by signed: signed weights get 128 added, and the sums of the activations take it out again.
   static constexpr int kSignedOffsetShift = 7;
@@ -46,17 +47,25 @@ struct Isa {
   }
   static ALWAYS_INLINE I prepare_signed(I w) { return xor_(w, set1i(static_cast<int32_t>(0x80808080))); }
 
-  // Rows 4k + j of the panel, for k = 0..3, in the four 128-bit parts.
-  static ALWAYS_INLINE I load_rows(const uint8_t* p, size_t stride) {
-    const auto row = [&](size_t k) { return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p + 4 * k * stride)); };
-    I v = _mm512_castsi128_si512(row(0));
-    v = _mm512_inserti32x4(v, row(1), 1);
-    v = _mm512_inserti32x4(v, row(2), 2);
-    return _mm512_inserti32x4(v, row(3), 3);
+  // Keeps GCC from turning p + 5 * stride and its like into a register each, of which there are too few.
+  static ALWAYS_INLINE const uint8_t* opaque(const uint8_t* p) {
+    asm("" : "+r"(p));
+    return p;
+  }
+  // The 16 bytes at p0 to p3 in the four 128-bit parts.
+  static ALWAYS_INLINE I load_parts(const uint8_t* p0, const uint8_t* p1, const uint8_t* p2, const uint8_t* p3) {
+    const auto part = [](const uint8_t* p) { return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p)); };
+    I v = _mm512_castsi128_si512(part(p0));
+    v = _mm512_inserti32x4(v, part(p1), 1);
+    v = _mm512_inserti32x4(v, part(p2), 2);
+    return _mm512_inserti32x4(v, part(p3), 3);
   }
   static ALWAYS_INLINE void load16(const uint8_t* p, size_t stride, I out[4]) {
-    const I a = load_rows(p, stride), b = load_rows(p + stride, stride);
-    const I c = load_rows(p + 2 * stride, stride), d = load_rows(p + 3 * stride, stride);
+    const uint8_t* p4 = opaque(p + 4 * stride);
+    const uint8_t* p8 = opaque(p4 + 4 * stride);
+    const uint8_t* p12 = opaque(p8 + 4 * stride);
+    const auto rows = [&](size_t j) { return load_parts(p + j * stride, p4 + j * stride, p8 + j * stride, p12 + j * stride); };
+    const I a = rows(0), b = rows(1), c = rows(2), d = rows(3);
     const I ab0 = _mm512_unpacklo_epi32(a, b), ab1 = _mm512_unpackhi_epi32(a, b);
     const I cd0 = _mm512_unpacklo_epi32(c, d), cd1 = _mm512_unpackhi_epi32(c, d);
     out[0] = _mm512_unpacklo_epi64(ab0, cd0);
@@ -70,7 +79,6 @@ struct Isa {
   }
   static ALWAYS_INLINE I load_u16(const uint8_t* p, size_t stride) { return and_(load_u32(p, stride), set1i(0xffff)); }
   static ALWAYS_INLINE I load_u8(const uint8_t* p, size_t stride) { return and_(load_u32(p, stride), set1i(0xff)); }
-  static ALWAYS_INLINE void prefetch(const uint8_t* p) { _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T0); }
 
   template <bool Signed, int MaxQ, int N>
   static ALWAYS_INLINE I dot(I sum, const I* w, const int8_t* a) {

@@ -11,6 +11,7 @@ struct Isa {
     float lane[16];
   };
   static constexpr int kDirectTokens = 1;
+  static constexpr int kDotRegisters = 8;
   static constexpr int kDecodedTokens = 2;
   static constexpr int kSignedOffsetShift = 0;
   static constexpr int kFloatRows = 1, kFloatTokens = 1;
@@ -111,7 +112,6 @@ struct Isa {
   static ALWAYS_INLINE I load_u8(const uint8_t* p, size_t stride) {
     return each_i([&](int r) { return little_endian(p + static_cast<size_t>(r) * stride, 1); });
   }
-  static ALWAYS_INLINE void prefetch(const uint8_t* p) { __builtin_prefetch(p); }
   template <bool Signed, int MaxQ, int N>
   static ALWAYS_INLINE I dot(I sum, const I* w, const int8_t* a) {
     for (int r = 0; r < kRows; ++r) {

@@ -12,5 +12,20 @@
 #include "kernels/codebooks.h"
 #include "kernels/kernels.h"
 
+// Kernels are written in small pieces that must end up in registers together. Under a sanitizer that only makes files
+// which take minutes to compile, so there the compiler decides.
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define MOEFLOW_SANITIZED 1
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define MOEFLOW_SANITIZED 1
+#endif
+#ifdef MOEFLOW_SANITIZED
+#define ALWAYS_INLINE inline
+#define ALWAYS_INLINE_LAMBDA
+#else
 #define ALWAYS_INLINE __attribute__((always_inline)) inline
 #define ALWAYS_INLINE_LAMBDA __attribute__((always_inline))
+#endif

@@ -1,5 +1,5 @@
-// A decoded panel times many tokens, in registers.
+// Many tokens for instruction sets without tiles.
 template <class Block>
-static void multiply_panel(const MatmulArgs& args, const PanelChunk<Block>* chunks, int64_t rows, float* y) {
-  run_decoded<Block, Isa::kDecodedTokens>(args, chunks, rows, 0, y);
+static void matmul_many(const MatmulArgs& args) {
+  matmul_decoded<Block>(args);
 }

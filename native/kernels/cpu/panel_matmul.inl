@@ -10,31 +10,44 @@ struct QuantizedRow {
   ALWAYS_INLINE int32_t i32(size_t part, int64_t i) const { return reinterpret_cast<const int32_t*>(base + part)[i]; }
 };
 
-// Adds chunk `c` of one token to that token's accumulator.
-template <class Block>
-static ALWAYS_INLINE Isa::F accumulate(Isa::F acc, const Isa::I w[8], const Isa::F* scale, const Isa::F* min,
-                                       QuantizedRow row, int64_t c, const QuantizedRowLayout& layout) {
+// Adds chunk `c` of N tokens to their accumulators. The tokens take turns every kDotRegisters registers of weights, so that
+// chains that wait for their own sums do not fill the processor's window. Measured on AVX-512: 42 to XX MAC per cycle.
+template <class Block, int N>
+static ALWAYS_INLINE void accumulate(Isa::F acc[N], const Isa::I w[8], const Isa::F* scale, const Isa::F* min,
+                                     const QuantizedRow row[N], int64_t c, const QuantizedRowLayout& layout) {
   constexpr int kShift = Block::kSigned ? Isa::kSignedOffsetShift : Block::kOffsetShift;
-  const Isa::F row_scale = Isa::set1(row.f32(layout.scale, c));
   constexpr int kRegisters = 8 / Block::kGroups;
+  constexpr int kStep = Isa::kDotRegisters < kRegisters ? Isa::kDotRegisters : kRegisters;
   for (int g = 0; g < Block::kGroups; ++g) {
-    Isa::I sum = Isa::zeroi();
-    if constexpr (kShift != 0) {
-      const int32_t negative =
-          Block::kGroups == 1 ? row.i32(layout.negative_sum, c) : row.i32(layout.negative_sum16, 2 * c + g);
-      sum = Isa::template shl<kShift>(Isa::set1i(negative));
+    Isa::I sum[N];
+    for (int t = 0; t < N; ++t) {
+      if constexpr (kShift != 0) {
+        const int32_t negative =
+            Block::kGroups == 1 ? row[t].i32(layout.negative_sum, c) : row[t].i32(layout.negative_sum16, 2 * c + g);
+        sum[t] = Isa::template shl<kShift>(Isa::set1i(negative));
+      } else {
+        sum[t] = Isa::zeroi();
+      }
     }
-    sum = Isa::template dot<Block::kSigned, Block::kMaxQ, kRegisters>(sum, w + g * kRegisters,
-                                                                     row.values(c) + 4 * g * kRegisters);
-    acc = Isa::fma(Isa::mul(scale[g], row_scale), Isa::to_float(sum), acc);
+    for (int i = g * kRegisters; i < (g + 1) * kRegisters; i += kStep) {
+      for (int t = 0; t < N; ++t) {
+        sum[t] = Isa::template dot<Block::kSigned, Block::kMaxQ, kStep>(sum[t], w + i, row[t].values(c) + 4 * i);
+      }
+    }
+    for (int t = 0; t < N; ++t) {
+      const Isa::F both = Isa::mul(scale[g], Isa::set1(row[t].f32(layout.scale, c)));
+      acc[t] = Isa::fma(both, Isa::to_float(sum[t]), acc[t]);
+    }
   }
   if constexpr (Block::kMins) {
-    for (int g = 0; g < Block::kGroups; ++g) {
-      const float scaled = Block::kGroups == 1 ? row.f32(layout.scaled_sum, c) : row.f32(layout.scaled_sum16, 2 * c + g);
-      acc = Isa::fma(min[g], Isa::set1(scaled), acc);
+    for (int t = 0; t < N; ++t) {
+      for (int g = 0; g < Block::kGroups; ++g) {
+        const float scaled =
+            Block::kGroups == 1 ? row[t].f32(layout.scaled_sum, c) : row[t].f32(layout.scaled_sum16, 2 * c + g);
+        acc[t] = Isa::fma(min[g], Isa::set1(scaled), acc[t]);
+      }
     }
   }
-  return acc;
 }
 
 // Writes the lanes of one panel row-chunk result; `rows` < kRows at the end of the matrix.
@@ -53,6 +66,28 @@ static ALWAYS_INLINE const uint8_t* activation_row(const MatmulArgs& args, int64
   return args.activations.quantized + static_cast<size_t>(token) * args.activations.quantized_stride;
 }
 
+// Fetches bytes [from, to) of what will be read next into L1, and what lies 2 KiB behind them into L2; returns the end. Measured with Q4_0
+// and AVX-512 in GB/s of one thread, where a plain read loop has 18: without 6.5, into L1 only 12.1, into L2 only 12.0,
+// both 15.5, both and in two halves around the arithmetic 17.5; with 16 or 64 KiB instead of 2 13.4; whole blocks of 256
+// columns at once 10: prefetches that come in bursts are dropped, or hold up the loads.
+static ALWAYS_INLINE const uint8_t* prefetch(const uint8_t* p, size_t from, size_t to) {
+  for (size_t i = (from + 63) / 64 * 64; i < to; i += 64) {
+    __builtin_prefetch(p + i + 2048, 0, 2);
+    __builtin_prefetch(p + i, 0, 3);
+  }
+  return p + to;
+}
+
+// Bytes of a panel per chunk of 32 columns.
+template <class Block>
+constexpr size_t kPanelChunkBytes = static_cast<size_t>(Isa::kRows) * Block::kBytes * 32 / Block::kValues;
+
+// Brings the first panel, which nobody fetched ahead, into cache: reading 16 rows in turn is no pattern for the hardware,
+// reading on and on is. Measured (Q4_0, 128 rows a call, GB/s of one thread): 13.8 without, 15.3 with.
+static void read_ahead(const uint8_t* p, size_t bytes) {
+  for (size_t i = 0; i < bytes; i += 64) static_cast<void>(*static_cast<const volatile uint8_t*>(p + i));
+}
+
 // One panel times N tokens, decoded in registers. `next` is what the caller will read afterwards: it is fetched into
 // cache at the pace at which this panel is consumed, which the hardware prefetcher cannot do for many short rows.
 template <class Block, int N>
@@ -69,14 +104,11 @@ static void panel_direct(const MatmulArgs& args, const uint8_t* panel, const uin
   const int64_t blocks = args.weights.cols / Block::kValues;
   int64_t c = 0;
   for (int64_t b = 0; b < blocks; ++b) {
-    const size_t step = static_cast<size_t>(Isa::kRows) * Block::kBytes;
-    if (next) {
-      for (size_t i = 0; i < step; i += 64) Isa::prefetch(next + static_cast<size_t>(b) * step + i);
-    }
     Block::visit(panel + static_cast<size_t>(b) * Block::kBytes, stride,
                  [&](const Isa::I* w, const Isa::F* scale, const Isa::F* min) ALWAYS_INLINE_LAMBDA {
-                   for (int t = 0; t < N; ++t) acc[t] = accumulate<Block>(acc[t], w, scale, min, row[t], c, layout);
-                   ++c;
+                   if (next) prefetch(next, 0, kPanelChunkBytes<Block> / 2);
+                   accumulate<Block, N>(acc, w, scale, min, row, c++, layout);
+                   if (next) next = prefetch(next, kPanelChunkBytes<Block> / 2, kPanelChunkBytes<Block>);
                  });
   }
   for (int t = 0; t < N; ++t) store_lanes(acc[t], y + static_cast<size_t>(t) * args.y_stride, rows);
@@ -90,18 +122,21 @@ struct PanelChunk {
   Isa::F min[Block::kGroups];  // unused without kMins; kept so that every type has one layout
 };
 
-template <class Block>
-static void decode_panel(const MatmulArgs& args, const uint8_t* panel, PanelChunk<Block>* out) {
+// Decodes a whole panel, fetching `next` meanwhile; `adjust` changes each register of integers on its way.
+template <class Block, class Adjust>
+static void decode_panel(const MatmulArgs& args, const uint8_t* panel, const uint8_t* next, PanelChunk<Block>* out,
+                         Adjust&& adjust) {
   const int64_t blocks = args.weights.cols / Block::kValues;
   for (int64_t b = 0; b < blocks; ++b) {
     Block::visit(panel + static_cast<size_t>(b) * Block::kBytes, args.weights.row_bytes,
                  [&](const Isa::I* w, const Isa::F* scale, const Isa::F* min) ALWAYS_INLINE_LAMBDA {
-                   for (int i = 0; i < 8; ++i) out->w[i] = w[i];
+                   for (int i = 0; i < 8; ++i) out->w[i] = adjust(w[i]);
                    for (int g = 0; g < Block::kGroups; ++g) out->scale[g] = scale[g];
                    if constexpr (Block::kMins) {
                      for (int g = 0; g < Block::kGroups; ++g) out->min[g] = min[g];
                    }
                    ++out;
+                   if (next) next = prefetch(next, 0, kPanelChunkBytes<Block>);
                  });
   }
 }
@@ -118,18 +153,10 @@ static void panel_decoded(const MatmulArgs& args, const PanelChunk<Block>* chunk
   }
   const int64_t count = args.weights.cols / 32;
   for (int64_t c = 0; c < count; ++c) {
-    Isa::I w[8];
-    for (int i = 0; i < 8; ++i) w[i] = chunks[c].w[i];
-    for (int t = 0; t < N; ++t) {
-      acc[t] = accumulate<Block>(acc[t], w, chunks[c].scale, chunks[c].min, row[t], c, layout);
-    }
+    accumulate<Block, N>(acc, chunks[c].w, chunks[c].scale, chunks[c].min, row, c, layout);
   }
   for (int t = 0; t < N; ++t) store_lanes(acc[t], y + static_cast<size_t>(t) * args.y_stride, rows);
 }
-
-// Defined by multiply_panel.inl, or by the instruction set that has something better.
-template <class Block>
-static void multiply_panel(const MatmulArgs& args, const PanelChunk<Block>* chunks, int64_t rows, float* y);
 
 template <class Block, int N>
 static void run_direct(const MatmulArgs& args, const uint8_t* panel, const uint8_t* next, int64_t rows, int64_t count,
@@ -151,28 +178,49 @@ static void run_decoded(const MatmulArgs& args, const PanelChunk<Block>* chunks,
   }
 }
 
-template <class Block>
-static void matmul_quantized(const MatmulArgs& args) {
+// Calls use(panel, next, rows, y, scratch) for each panel of the wanted rows: where it starts, what is read after it (or
+// null), how many of its rows count, where its results go and the scratch that is left.
+template <class Use>
+static ALWAYS_INLINE void for_each_panel(const MatmulArgs& args, uint8_t* scratch, Use&& use) {
   const size_t stride = args.weights.row_bytes;
   for (int64_t r = args.row_begin; r < args.row_end; r += Isa::kRows) {
     const int64_t rows = args.row_end - r < Isa::kRows ? args.row_end - r : Isa::kRows;
     const uint8_t* panel = args.weights.data + static_cast<size_t>(r) * stride;
     const uint8_t* next = r + 2 * Isa::kRows <= args.row_end ? panel + Isa::kRows * stride : nullptr;
-    uint8_t* scratch = args.scratch;
+    uint8_t* left = scratch;
     if (rows < Isa::kRows) {
       // The last rows are few: read them from a copy, the missing ones as zero, so that nothing is read past the end.
       memset(scratch, 0, Isa::kRows * stride);
       memcpy(scratch, panel, static_cast<size_t>(rows) * stride);
       panel = scratch;
-      scratch += (Isa::kRows * stride + 63) / 64 * 64;
+      left += (Isa::kRows * stride + 63) / 64 * 64;
     }
-    float* y = args.y + (r - args.row_begin);
-    if (args.token_count <= Isa::kDirectTokens) {
-      run_direct<Block, Isa::kDirectTokens>(args, panel, next, rows, args.token_count, y);
-    } else {
-      auto* chunks = reinterpret_cast<PanelChunk<Block>*>(scratch);
-      decode_panel<Block>(args, panel, chunks);
-      multiply_panel<Block>(args, chunks, rows, y);
-    }
+    use(panel, next, rows, args.y + (r - args.row_begin), left);
   }
+}
+
+// Many tokens, in registers.
+template <class Block>
+static void matmul_decoded(const MatmulArgs& args) {
+  for_each_panel(args, args.scratch, [&](const uint8_t* panel, const uint8_t* next, int64_t rows, float* y, uint8_t* scratch) {
+    auto* chunks = reinterpret_cast<PanelChunk<Block>*>(scratch);
+    decode_panel<Block>(args, panel, next, chunks, [](Isa::I w) ALWAYS_INLINE_LAMBDA { return w; });
+    run_decoded<Block, Isa::kDecodedTokens>(args, chunks, rows, 0, y);
+  });
+}
+
+// Defined by multiply_panel.inl, or by the instruction set that has something better for many tokens.
+template <class Block>
+static void matmul_many(const MatmulArgs& args);
+
+template <class Block>
+static void matmul_quantized(const MatmulArgs& args) {
+  if (args.row_end - args.row_begin >= Isa::kRows) {
+    read_ahead(args.weights.data + static_cast<size_t>(args.row_begin) * args.weights.row_bytes,
+               Isa::kRows * args.weights.row_bytes);
+  }
+  if (args.token_count > Isa::kDirectTokens) return matmul_many<Block>(args);
+  for_each_panel(args, args.scratch, [&](const uint8_t* panel, const uint8_t* next, int64_t rows, float* y, uint8_t*) {
+    run_direct<Block, Isa::kDirectTokens>(args, panel, next, rows, args.token_count, y);
+  });
 }

@@ -10,6 +10,7 @@ const KernelSet& portable_kernels();
 #if defined(__x86_64__)
 const KernelSet& avx2_kernels();
 const KernelSet& avx512_kernels();
+const KernelSet& amx_kernels();
 #elif defined(__aarch64__)
 const KernelSet& neon_kernels();
 #endif

@@ -1,0 +1,33 @@
+/** What `moeflow generate` says about a finished generation. */
+
+import { type GenerationResult, type ModelInfo, nestRouting } from '../index.js';
+import { formatBytes, formatCount, formatNumber } from './format.js';
+
+/** For people, on stderr. The seed is named where it was drawn and matters. */
+export function statisticsLine(result: GenerationResult, info: ModelInfo, seedDrawn: boolean): string {
+  const { stats } = result;
+  const speed = (tokens: number, perSecond: number) =>
+    `${formatCount(tokens)} tokens${perSecond > 0 ? ` at ${formatNumber(perSecond)} tokens/s` : ''}`;
+  const parts = [
+    `prompt ${speed(stats.promptTokens, stats.promptTokensPerSecond)}`,
+    `generated ${speed(stats.generatedTokens, stats.generatedTokensPerSecond)}`,
+    `experts used ${formatCount(stats.expertsUsed)} of ${formatCount(stats.expertsTotal)}`,
+    `memory ${formatBytes(stats.residentBytes)}`,
+    `${info.cpu}, ${info.threads} ${info.threads === 1 ? 'thread' : 'threads'}`,
+    ...(seedDrawn ? [`seed ${result.seed}`] : []),
+  ];
+  return `[${parts.join(' | ')}]\n`;
+}
+
+/** For programs: one object on one line. A seed beyond 2^53 is a string, as JSON numbers cannot carry it. */
+export function jsonOf(result: GenerationResult): string {
+  const { text, tokens, finishReason, seed, stats, routing } = result;
+  return `${JSON.stringify({
+    text,
+    tokens,
+    finishReason,
+    seed: typeof seed === 'bigint' ? seed.toString() : seed,
+    stats,
+    ...(routing ? { routing: nestRouting(routing) } : {}),
+  })}\n`;
+}

@@ -1,0 +1,42 @@
+#!/usr/bin/env node
+/** The command `moeflow`. Each command is a file of its own; this one joins them and turns errors into exit codes. */
+
+import { createRequire } from 'node:module';
+import { Command } from 'commander';
+import { addDoctor } from './doctor.js';
+import { reportFailure, usageOutput } from './failure.js';
+import { addGenerate } from './generate.js';
+import { addInspect } from './inspect.js';
+
+function createProgram(): Command {
+  const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };
+  const program = new Command('moeflow')
+    .description('Runs Mixture-of-Experts language models from GGUF files, in this process.')
+    .version(version, '-v, --version', 'print the version')
+    .helpOption('-h, --help', 'print this help')
+    .helpCommand('help [command]', 'print the help of a command')
+    .configureHelp({ showGlobalOptions: false })
+    .configureOutput(usageOutput)
+    .exitOverride()
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ moeflow generate --model olmoe.gguf "The capital of France is" --max-tokens 32
+  $ moeflow inspect olmoe.gguf
+  $ moeflow doctor
+
+"moeflow help <command>" tells more. Environment: MOEFLOW_MODEL (default of --model), MOEFLOW_CPU (default of --cpu),
+MOEFLOW_ADDON (path of the native addon to load).`,
+    );
+  // Commands take over the settings above, so they come after them.
+  addGenerate(program);
+  addInspect(program);
+  addDoctor(program);
+  return program;
+}
+
+// A reader that went away shows at the write that fails (output.ts); the event must not end the process by itself.
+process.stdout.on('error', () => {});
+process.stderr.on('error', () => {});
+createProgram().parseAsync().catch(reportFailure);

@@ -1,0 +1,36 @@
+/** Numbers of the command line. Nothing is guessed: "12abc", "" and "1e3" for a count are errors. */
+
+import { InvalidArgumentError } from 'commander';
+
+export function integer(low: number, high = Number.MAX_SAFE_INTEGER): (text: string) => number {
+  return (text) => {
+    const value = /^-?\d+$/.test(text) ? Number(text) : Number.NaN;
+    if (value >= low && value <= high) return value;
+    throw new InvalidArgumentError(
+      high === Number.MAX_SAFE_INTEGER
+        ? `It must be an integer of at least ${low}.`
+        : `It must be an integer from ${low} to ${high}.`,
+    );
+  };
+}
+
+export function decimal(low: number, high: number): (text: string) => number {
+  return (text) => {
+    const value = /^-?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Number(text) : Number.NaN;
+    if (value >= low && value <= high) return value;
+    throw new InvalidArgumentError(`It must be a number from ${low} to ${high}.`);
+  };
+}
+
+export function seed(text: string): number | bigint {
+  const value = /^\d+$/.test(text) ? BigInt(text) : -1n;
+  if (value < 0n || value >= 1n << 64n) throw new InvalidArgumentError('It must be an integer from 0 to 2^64 - 1.');
+  return value <= Number.MAX_SAFE_INTEGER ? Number(value) : value;
+}
+
+export function tokenIds(text: string): number[] {
+  if (!/^\s*\d+(\s*,\s*\d+)*\s*$/.test(text)) {
+    throw new InvalidArgumentError('It must be token ids with commas between them, as in 1,2,3.');
+  }
+  return text.split(',').map(Number);
+}

@@ -1,0 +1,41 @@
+// Makes a clone ready to run: checks what is installed, installs npm packages, builds the addon and the TypeScript.
+// Quiet when there is nothing to do, and quick: it runs before every test and demo.
+import { chmodSync, statSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { buildAddon } from './build-addon.mjs';
+import { runScript, runStep } from './step.mjs';
+import { checkCmake, checkNode } from './toolchain.mjs';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const announce = (text) => console.log(`setup: ${text}`);
+
+await runScript('setup', () => {
+  checkNode();
+  checkCmake();
+  installPackages();
+  buildAddon({ announce: () => announce('compiling the native addon, which takes a minute or two') });
+  compileTypeScript();
+});
+
+/** npm leaves its own copy of the lock file when it has installed everything. */
+function installPackages() {
+  if (modified('node_modules/.package-lock.json') >= modified('package-lock.json')) return;
+  announce('installing npm packages');
+  const npm = process.env.npm_execpath;
+  const command = ['ci', '--include=dev', '--no-audit', '--no-fund'];
+  if (npm?.endsWith('.js'))
+    runStep('Installing npm packages', process.execPath, [npm, ...command], { directory: root });
+  else runStep('Installing npm packages', 'npm', command, { directory: root });
+}
+
+function compileTypeScript() {
+  const typescript = dirname(createRequire(import.meta.url).resolve('typescript/package.json'));
+  runStep('Compiling TypeScript', process.execPath, [join(typescript, 'bin/tsc'), '-p', root]);
+  chmodSync(join(root, 'dist/cli/main.js'), 0o755);
+}
+
+function modified(file) {
+  return statSync(join(root, file), { throwIfNoEntry: false })?.mtimeMs ?? 0;
+}

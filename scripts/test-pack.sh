@@ -1,0 +1,62 @@
+#!/bin/sh
+# Installs the packed package into an empty project, as its user would, and tries what a user tries first.
+set -eu
+cd "$(dirname "$0")/.."
+repository=$(pwd)
+project=$(mktemp -d)
+trap 'rm -rf "$project"' EXIT
+step() { echo "test-pack: $1"; }
+fail() {
+  echo "test-pack: $1" >&2
+  exit 1
+}
+
+step "packing"
+tarball=$(npm pack --silent --pack-destination "$project" | tail -n 1)
+contents=$(tar -tzf "$project/$tarball")
+for needed in dist/index.js dist/index.d.ts dist/cli/main.js native/addon/addon.cpp CMakeLists.txt binding.gyp LICENSE README.md; do
+  echo "$contents" | grep -qx "package/$needed" || fail "$needed is not in the package"
+done
+if echo "$contents" | grep -E '\.gguf$|^package/(test|bench|models|docs)/|/test/|\.map$'; then fail "these are not for users"; fi
+
+step "installing $tarball ($(du -k "$project/$tarball" | cut -f 1) KiB, $(echo "$contents" | wc -l) files)"
+cd "$project"
+echo '{ "name": "project", "private": true }' > package.json
+npm install --no-audit --no-fund --silent "./$tarball"
+[ ! -e node_modules/moeflow/build ] || fail "npm install has compiled something"
+for command in moeflow moeflow-build; do [ -x "node_modules/.bin/$command" ] || fail "the command $command is not linked"; done
+version=$(node -p 'require("moeflow/package.json").version')
+[ "$(npx --no-install moeflow --version)" = "$version" ] || fail "moeflow --version is not $version"
+mkdir models
+cp "$repository/models/demo/moeflow-demo-q8_0.gguf" models/demo.gguf
+if said=$(npx --no-install moeflow generate --model models/demo.gguf x 2>&1); then fail "it runs without an addon?"; fi
+echo "$said" | grep -q 'npx moeflow-build' || fail "without an addon it says: $said"
+
+step "building the addon"
+npx --no-install moeflow-build
+
+step "using it"
+cat > program.mjs <<'JS'
+import { loadModel } from 'moeflow';
+const model = await loadModel('models/demo.gguf');
+const { text } = await model.generate('In the beginning', { maxTokens: 8 }).result;
+await model.dispose();
+console.log(JSON.stringify(text));
+JS
+cat > program.cjs <<'JS'
+const { loadModel } = require('moeflow');
+loadModel('models/demo.gguf').then(async (model) => {
+  const { text } = await model.generate('In the beginning', { maxTokens: 8 }).result;
+  await model.dispose();
+  console.log(JSON.stringify(text));
+});
+JS
+imported=$(node program.mjs)
+required=$(node --no-warnings program.cjs)
+generated=$(npx --no-install moeflow generate --model models/demo.gguf --max-tokens 8 --json 'In the beginning' |
+  node -p 'JSON.stringify(JSON.parse(require("fs").readFileSync(0, "utf8")).text)')
+[ "${#imported}" -gt 4 ] || fail "import: no text"
+[ "$imported" = "$required" ] || fail "require() gives $required, import $imported"
+[ "$imported" = "$generated" ] || fail "the command gives $generated, import $imported"
+npx --no-install moeflow doctor | grep -q "^addon .*$(basename "$project")/node_modules/moeflow/build/Release" || fail "another addon was loaded"
+step "import, require() and the command agree"
