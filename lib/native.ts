@@ -109,6 +109,21 @@ export interface NativeInspection {
   problem?: string;
 }
 
+/** One kernel at work on weights of no meaning, for benchmarks. */
+export interface NativeKernelProblem {
+  /** Multiplies the next of the matrices with all tokens, on this thread. */
+  run(): void;
+}
+
+export interface NativeKernelProblemOptions {
+  kernels?: string;
+  type: string;
+  rows: number;
+  cols: number;
+  tokens?: number;
+  matrices?: number;
+}
+
 export interface NativeAddon {
   Model: {
     load(
@@ -118,6 +133,7 @@ export interface NativeAddon {
     ): Promise<NativeModel>;
   };
   CancelFlag: new () => NativeCancelFlag;
+  KernelProblem: new (options: NativeKernelProblemOptions) => NativeKernelProblem;
   inspect(options: { paths: string[] }): Promise<NativeInspection>;
   measureReadBandwidth(options: { threads?: number }): Promise<number>;
   dequantize(type: string, bytes: Uint8Array): Float32Array;

@@ -13,21 +13,20 @@ import { checkCmake, checkCompiler, checkNode } from './toolchain.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
-/** Builds what has changed. `announce` is called first when that will take a while. True if anything was built. */
-export function buildAddon({ clean = false, out = join(root, 'build'), announce = () => {} } = {}) {
+/** Builds what has changed. True if that was anything. */
+export async function buildAddon({ clean = false, out = join(root, 'build') } = {}) {
   checkNode();
   checkCmake();
   if (clean) rmSync(out, { recursive: true, force: true });
   const addon = join(out, 'Release', 'moeflow.node');
   const before = modified(addon);
-  if (before === 0) announce();
-  if (!isConfigured(out)) configure(out);
-  runStep('Compiling the native addon', 'cmake', [
+  if (!isConfigured(out)) await configure(out);
+  await runStep('Compiling the native addon (a minute or two for all of it)', 'cmake', [
     ...['--build', out, '--config', 'Release', '--target', 'moeflow'],
     ...['--parallel', String(availableParallelism())],
   ]);
   if (modified(addon) === before) return false;
-  runStep('Loading the native addon', process.execPath, ['-e', `require(${JSON.stringify(addon)})`]);
+  await runStep('Loading the native addon', process.execPath, ['-e', `require(${JSON.stringify(addon)})`]);
   return true;
 }
 
@@ -47,19 +46,21 @@ function isConfigured(out) {
   );
 }
 
-function configure(out) {
+async function configure(out) {
   checkCompiler();
   for (const stale of ['CMakeCache.txt', 'CMakeFiles']) rmSync(join(out, stale), { recursive: true, force: true });
   const cmakeJs = createRequire(import.meta.url).resolve('cmake-js/bin/cmake-js');
   const options = ['--directory', root, '--out', out, '--config', 'Release'];
-  runStep('Configuring the native addon', process.execPath, [cmakeJs, 'configure', ...options], { directory: root });
+  await runStep('Configuring the native addon', process.execPath, [cmakeJs, 'configure', ...options], {
+    directory: root,
+  });
 }
 
 function modified(file) {
   return statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 }
 
-function main() {
+async function main() {
   let options;
   try {
     const known = { clean: { type: 'boolean' }, out: { type: 'string' }, 'copy-to': { type: 'string' } };
@@ -68,8 +69,7 @@ function main() {
     throw new StepError(error.message);
   }
   const out = resolve(options.out ?? join(root, 'build'));
-  const announce = () => console.log('moeflow-build: compiling the native addon, which takes a minute or two');
-  const built = buildAddon({ clean: options.clean, out, announce });
+  const built = await buildAddon({ clean: options.clean, out });
   const addon = join(out, 'Release', 'moeflow.node');
   if (options['copy-to']) {
     mkdirSync(options['copy-to'], { recursive: true });

@@ -9,30 +9,27 @@ import { runScript, runStep } from './step.mjs';
 import { checkCmake, checkNode } from './toolchain.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const announce = (text) => console.log(`setup: ${text}`);
 
-await runScript('setup', () => {
+await runScript('setup', async () => {
   checkNode();
   checkCmake();
-  installPackages();
-  buildAddon({ announce: () => announce('compiling the native addon, which takes a minute or two') });
-  compileTypeScript();
+  await installPackages();
+  await buildAddon();
+  await compileTypeScript();
 });
 
 /** npm leaves its own copy of the lock file when it has installed everything. */
-function installPackages() {
+async function installPackages() {
   if (modified('node_modules/.package-lock.json') >= modified('package-lock.json')) return;
-  announce('installing npm packages');
   const npm = process.env.npm_execpath;
-  const command = ['ci', '--include=dev', '--no-audit', '--no-fund'];
-  if (npm?.endsWith('.js'))
-    runStep('Installing npm packages', process.execPath, [npm, ...command], { directory: root });
-  else runStep('Installing npm packages', 'npm', command, { directory: root });
+  const [program, script] = npm?.endsWith('.js') ? [process.execPath, [npm]] : ['npm', []];
+  const options = ['ci', '--include=dev', '--no-audit', '--no-fund'];
+  await runStep('Installing npm packages', program, [...script, ...options], { directory: root });
 }
 
-function compileTypeScript() {
+async function compileTypeScript() {
   const typescript = dirname(createRequire(import.meta.url).resolve('typescript/package.json'));
-  runStep('Compiling TypeScript', process.execPath, [join(typescript, 'bin/tsc'), '-p', root]);
+  await runStep('Compiling TypeScript', process.execPath, [join(typescript, 'bin/tsc'), '-p', root]);
   chmodSync(join(root, 'dist/cli/main.js'), 0o755);
 }
 

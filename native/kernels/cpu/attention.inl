@@ -67,14 +67,17 @@ static void sum_values(const AttentionArgs& args, int first_query, int first_dim
   }
   const float* weights[Q];
   for (int q = 0; q < Q; ++q) weights[q] = args.scores + static_cast<size_t>(q) * args.score_stride;
-  for (int64_t position = begin; position < end; ++position) {
-    const void* tile = args.value_tiles[position / 16];
-    const int64_t element = position % 16 * args.value_dim + first_dim;
-    Isa::V values[D];
-    for (int d = 0; d < D; ++d) values[d] = load_cache<Half>(tile, element + 16 * d);
-    for (int q = 0; q < Q; ++q) {
-      const Isa::V weight = Isa::set16(weights[q][position]);
-      for (int d = 0; d < D; ++d) acc[q][d] = Isa::fma16(values[d], weight, acc[q][d]);
+  for (int64_t position = begin; position < end;) {
+    const int64_t tile = position / 16;
+    const int64_t tile_end = 16 * (tile + 1) < end ? 16 * (tile + 1) : end;
+    int64_t element = (position - 16 * tile) * args.value_dim + first_dim;
+    for (; position < tile_end; ++position, element += args.value_dim) {
+      Isa::V values[D];
+      for (int d = 0; d < D; ++d) values[d] = load_cache<Half>(args.value_tiles[tile], element + 16 * d);
+      for (int q = 0; q < Q; ++q) {
+        const Isa::V weight = Isa::set16(weights[q][position]);
+        for (int d = 0; d < D; ++d) acc[q][d] = Isa::fma16(values[d], weight, acc[q][d]);
+      }
     }
   }
   for (int q = 0; q < Q; ++q) {

@@ -82,10 +82,14 @@ static void quantize(const float* x, int64_t first, int64_t count, int64_t cols,
     const float scale = largest / 127.0F;
     // Up to 2^-121 the reciprocal would be infinite: such a block is as good as zero.
     const float inverse = largest > 0x1p-121F ? 127.0F / largest : 0.0F;
+    // Within +-127 even where x is no number (a damaged file): integer sums must not overflow.
+    const auto steps = [&](Isa::V v) ALWAYS_INLINE_LAMBDA {
+      return Isa::max16(Isa::min16(Isa::mul16(v, Isa::set16(inverse)), Isa::set16(127.0F)), Isa::set16(-127.0F));
+    };
     int32_t sum[2];
     int8_t* q = reinterpret_cast<int8_t*>(row + 32 * c);
-    sum[0] = Isa::round_to_int8(Isa::mul16(a, Isa::set16(inverse)), q);
-    sum[1] = Isa::round_to_int8(Isa::mul16(b, Isa::set16(inverse)), q + 16);
+    sum[0] = Isa::round_to_int8(steps(a), q);
+    sum[1] = Isa::round_to_int8(steps(b), q + 16);
     reinterpret_cast<float*>(row + layout.scale)[c] = scale;
     reinterpret_cast<int32_t*>(row + layout.negative_sum)[c] = -(sum[0] + sum[1]);
     reinterpret_cast<float*>(row + layout.scaled_sum)[c] = scale * static_cast<float>(sum[0] + sum[1]);

@@ -10,7 +10,7 @@ struct Isa {
   // VNNI multiplies unsigned by signed: signed weights get 128 added, and the sums of the activations take it out again.
   static constexpr int kSignedOffsetShift = 7;
   static constexpr int kFloatRows = 4, kFloatTokens = 4;
-  static constexpr int kAttentionRegisters = 8;
+  static constexpr int kAttentionRegisters = 16;
 
   static ALWAYS_INLINE F zero() { return _mm512_setzero_ps(); }
   static ALWAYS_INLINE I zeroi() { return _mm512_setzero_si512(); }

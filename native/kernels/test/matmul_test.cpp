@@ -127,7 +127,7 @@ TEST_CASE("all kernel sets give the portable bits, whatever the rows, the tokens
   for (const DType type : kTypes) {
     CAPTURE(traits(type).name);
     const int64_t cols = traits(type).block_values == 256 ? 512 : 96;
-    for (const int64_t tokens : {1, 2, 3, 4, 5, 8, 13, 37}) {
+    for (const int64_t tokens : {1, 2, 3, 4, 5, 8, 9, 13, 16, 37, 64, 100, 129, 150}) {
       Problem problem(type, 37, cols, tokens, random);
       const std::vector<float> whole = problem.run(portable, type, 0, 37, {});
       for (const KernelSet* set : usable_sets()) {
@@ -139,6 +139,14 @@ TEST_CASE("all kernel sets give the portable bits, whatever the rows, the tokens
         const auto last = static_cast<int32_t>(tokens - 1);
         const std::vector<float> part = problem.run(*set, type, 16, 21, {last});
         CHECK(same_bits(part, {whole.begin() + last * 37 + 16, whole.begin() + last * 37 + 21}));
+        // All tokens, last first, by their numbers.
+        std::vector<int32_t> backwards;
+        std::vector<float> expected;
+        for (int32_t t = last; t >= 0; --t) {
+          backwards.push_back(t);
+          expected.insert(expected.end(), whole.begin() + t * 37, whole.begin() + (t + 1) * 37);
+        }
+        CHECK(same_bits(problem.run(*set, type, 0, 37, backwards), expected));
       }
     }
   }

@@ -145,3 +145,25 @@ TEST_CASE("blocks too small for a finite reciprocal are as good as zero, and the
     for (const KernelSet* set : usable_sets()) CHECK_MESSAGE(quantize(*set, x) == expected, std::string(set->name));
   }
 }
+
+TEST_CASE("what is no number quantises to something in range, so that no sum overflows") {
+  std::mt19937 random(4);
+  const float infinity = std::numeric_limits<float>::infinity();
+  const float damage[] = {std::numeric_limits<float>::quiet_NaN(), infinity, -infinity,
+                          std::numeric_limits<float>::max()};
+  for (int round = 0; round < 200; ++round) {
+    std::vector<float> x = random_row(64, 1.0F, random);
+    for (float& value : x) {
+      if (round == 0 || random() % 4 == 0) value = damage[random() % 4];
+    }
+    for (const KernelSet* set : usable_sets()) {
+      const Row row = quantize(*set, x);
+      for (size_t half = 0; half < 4; ++half) {
+        int sum = 0;
+        for (size_t i = 0; i < 16; ++i) sum += row.values[16 * half + i];
+        CHECK(row.negative_sum16[half] == -sum);
+      }
+      CHECK(*std::min_element(row.values.begin(), row.values.end()) >= -127);
+    }
+  }
+}
