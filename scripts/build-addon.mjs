@@ -26,7 +26,12 @@ export async function buildAddon({ clean = false, out = join(root, 'build') } = 
     ...['--parallel', String(availableParallelism())],
   ]);
   if (modified(addon) === before) return false;
-  await runStep('Loading the native addon', process.execPath, ['-e', `require(${JSON.stringify(addon)})`]);
+  try {
+    await runStep('Loading the native addon', process.execPath, ['-e', `require(${JSON.stringify(addon)})`]);
+  } catch (error) {
+    rmSync(addon); // or the next build would find nothing to do
+    throw error;
+  }
   return true;
 }
 

@@ -10,7 +10,8 @@ which=${1:-all}
 build_and_run() { # directory, sanitizers, arguments for the test program
   directory=$1 sanitizers=$2
   shift 2
-  cmake -S . -B "$directory" -DCMAKE_BUILD_TYPE=Release -DMOEFLOW_NATIVE_TESTS=ON -DMOEFLOW_SANITIZE="$sanitizers" > /dev/null
+  cmake -S . -B "$directory" -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_FLAGS_RELEASE="-O1 -DNDEBUG" \
+    -DMOEFLOW_NATIVE_TESTS=ON -DMOEFLOW_SANITIZE="$sanitizers" > /dev/null
   cmake --build "$directory" --target moeflow_native_tests --parallel "${JOBS:-2}" > "$directory/build.txt" || {
     cat "$directory/build.txt"
     exit 1

@@ -12,7 +12,8 @@ fail() {
 }
 
 step "packing"
-tarball=$(npm pack --silent --pack-destination "$project" | tail -n 1)
+npm pack --silent --pack-destination "$project" > /dev/null
+tarball=$(cd "$project" && echo *.tgz)
 contents=$(tar -tzf "$project/$tarball")
 for needed in dist/index.js dist/index.d.ts dist/cli/main.js native/addon/addon.cpp CMakeLists.txt binding.gyp LICENSE README.md; do
   echo "$contents" | grep -qx "package/$needed" || fail "$needed is not in the package"

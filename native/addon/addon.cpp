@@ -21,7 +21,10 @@ template <typename Result>
 class BackgroundTask : public Napi::AsyncWorker {
  public:
   BackgroundTask(Napi::Env env, std::function<Result()> work, std::function<Napi::Value(Napi::Env, Result&)> finish)
-      : Napi::AsyncWorker(env), deferred_(Napi::Promise::Deferred::New(env)), work_(std::move(work)), finish_(std::move(finish)) {}
+      : Napi::AsyncWorker(env),
+        deferred_(Napi::Promise::Deferred::New(env)),
+        work_(std::move(work)),
+        finish_(std::move(finish)) {}
 
   Napi::Promise start() {
     Queue();
@@ -98,15 +101,17 @@ Napi::Value inspection_to_javascript(Napi::Env env, Inspection& inspection) {
 Napi::Value inspect(const Napi::CallbackInfo& info) {
   const Napi::Object options = object_argument(info, 0, "options");
   const std::vector<std::string> paths = strings_property(options, "paths");
-  auto* task = new BackgroundTask<Inspection>(info.Env(), [paths] { return inspect_files(paths); }, inspection_to_javascript);
+  auto* task = new BackgroundTask<Inspection>(
+      info.Env(), [paths] { return inspect_files(paths); }, inspection_to_javascript);
   return task->start();
 }
 
 Napi::Value measure_bandwidth(const Napi::CallbackInfo& info) {
   const Napi::Object options = object_argument(info, 0, "options");
   const auto threads = static_cast<int>(integer_property(options, "threads", 1, 256, usable_processors()));
-  auto* task = new BackgroundTask<double>(info.Env(), [threads] { return measure_read_bandwidth(threads); },
-                                          [](Napi::Env env, double& value) -> Napi::Value { return Napi::Number::New(env, value); });
+  auto* task = new BackgroundTask<double>(
+      info.Env(), [threads] { return measure_read_bandwidth(threads); },
+      [](Napi::Env env, double& value) -> Napi::Value { return Napi::Number::New(env, value); });
   return task->start();
 }
 
@@ -122,7 +127,8 @@ Napi::Value dequantize_blocks(const Napi::CallbackInfo& info) {
     const DTypeTraits* t = dtype_traits(number);
     if (!t || name != t->name) continue;
     if (bytes.ElementLength() % t->block_bytes != 0) {
-      throw argument_error(env, concat("bytes: ", bytes.ElementLength(), " is not a multiple of ", name, "'s block of ", t->block_bytes));
+      throw argument_error(env, concat("bytes: ", bytes.ElementLength(), " is not a multiple of ", name, "'s block of ",
+                                       t->block_bytes));
     }
     const size_t values = bytes.ElementLength() / t->block_bytes * t->block_values;
     Napi::Float32Array result = Napi::Float32Array::New(env, values);

@@ -22,7 +22,8 @@ std::string string_argument(const Napi::CallbackInfo& info, size_t index, const 
   return info[index].As<Napi::String>();
 }
 
-int64_t integer_property(const Napi::Object& object, const char* name, int64_t low, int64_t high, std::optional<int64_t> fallback) {
+int64_t integer_property(const Napi::Object& object, const char* name, int64_t low, int64_t high,
+                         std::optional<int64_t> fallback) {
   const Napi::Value value = object.Get(name);
   if (value.IsUndefined() && fallback) return *fallback;
   const double number = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : std::nan("");

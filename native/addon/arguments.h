@@ -16,7 +16,8 @@ Napi::Object object_argument(const Napi::CallbackInfo& info, size_t index, const
 std::string string_argument(const Napi::CallbackInfo& info, size_t index, const char* name);
 
 // Integers within [low, high]; undefined gives the fallback.
-int64_t integer_property(const Napi::Object& object, const char* name, int64_t low, int64_t high, std::optional<int64_t> fallback);
+int64_t integer_property(const Napi::Object& object, const char* name, int64_t low, int64_t high,
+                         std::optional<int64_t> fallback);
 double number_property(const Napi::Object& object, const char* name, double low, double high, double fallback);
 bool boolean_property(const Napi::Object& object, const char* name, bool fallback);
 std::string string_property(const Napi::Object& object, const char* name, const char* fallback);

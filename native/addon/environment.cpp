@@ -7,7 +7,8 @@
 namespace moeflow {
 
 Environment::Environment(Napi::Env env)
-    : queue_(Napi::ThreadSafeFunction::New(env, Napi::Function::New(env, [](const Napi::CallbackInfo&) {}), "moeflow", 0, 1)) {
+    : queue_(Napi::ThreadSafeFunction::New(env, Napi::Function::New(env, [](const Napi::CallbackInfo&) {}), "moeflow",
+                                           0, 1)) {
   queue_.Unref(env);
   // Registered after the queue, so it runs before the queue's own clean-up.
   env.AddCleanupHook([this] { shut_down(); });

@@ -48,10 +48,10 @@ Napi::Error to_javascript(Napi::Env env, const std::exception& error);
 // Carries out `work` on the host's thread and settles the promise with what `finish` makes of its result. Result is
 // made on that thread and turned into JavaScript on the other, where `clean_up` runs if either fails.
 template <typename Result>
-Napi::Promise run_on_host(Napi::Env env, EngineHost& host, CancelFlag cancel,
-                          std::function<Result(std::unique_ptr<Engine>&, const std::atomic<bool>&)> work,
-                          std::function<Napi::Value(Napi::Env, Result&)> finish,
-                          std::function<void(Napi::Env)> clean_up = [](Napi::Env) {});
+Napi::Promise run_on_host(
+    Napi::Env env, EngineHost& host, CancelFlag cancel,
+    std::function<Result(std::unique_ptr<Engine>&, const std::atomic<bool>&)> work,
+    std::function<Napi::Value(Napi::Env, Result&)> finish, std::function<void(Napi::Env)> clean_up = [](Napi::Env) {});
 
 }  // namespace moeflow
 

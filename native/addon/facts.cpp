@@ -37,10 +37,7 @@ struct ToJavaScript {
   Napi::Value operator()(bool value) const { return Napi::Boolean::New(env, value); }
   Napi::Value operator()(const std::string& value) const { return Napi::String::New(env, value); }
   template <typename T>
-    requires std::is_arithmetic_v<T>
-  Napi::Value operator()(T value) const {
-    return number_value(env, value);
-  }
+  requires std::is_arithmetic_v<T> Napi::Value operator()(T value) const { return number_value(env, value); }
   Napi::Value operator()(const std::vector<bool>& values) const {
     Napi::Array array = Napi::Array::New(env, values.size());
     for (size_t i = 0; i < values.size(); ++i) array.Set(static_cast<uint32_t>(i), Napi::Boolean::New(env, values[i]));
@@ -70,13 +67,15 @@ Napi::Object counts(Napi::Env env, const std::map<std::string, uint64_t>& values
 
 Napi::Object metadata_to_javascript(Napi::Env env, const gguf::Metadata& metadata) {
   Napi::Object object = Napi::Object::New(env);
-  for (const gguf::Metadata::Entry& entry : metadata.entries()) object.Set(entry.key, std::visit(ToJavaScript{env}, entry.value));
+  for (const gguf::Metadata::Entry& entry : metadata.entries())
+    object.Set(entry.key, std::visit(ToJavaScript{env}, entry.value));
   return object;
 }
 
 ModelDescription describe_model(const Model& model) {
   const auto& sizes = model.files.file_bytes;
-  return {model.config, model_facts(model), model.files.paths, std::accumulate(sizes.begin(), sizes.end(), uint64_t{0})};
+  return {model.config, model_facts(model), model.files.paths,
+          std::accumulate(sizes.begin(), sizes.end(), uint64_t{0})};
 }
 
 Napi::Object description_to_javascript(Napi::Env env, const ModelDescription& d) {

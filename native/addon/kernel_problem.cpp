@@ -22,7 +22,8 @@ DType type_named(const Napi::Object& options) {
 void fill_with_blocks(AlignedBuffer& buffer) {
   std::mt19937_64 random(1);
   auto* words = buffer.as<uint64_t>();
-  for (size_t i = 0; i < buffer.size() / sizeof(uint64_t); ++i) words[i] = (random() & 0x3b3b3b3b3b3b3b3bU) | 0x2020202020202020U;
+  for (size_t i = 0; i < buffer.size() / sizeof(uint64_t); ++i)
+    words[i] = (random() & 0x3b3b3b3b3b3b3b3bU) | 0x2020202020202020U;
 }
 
 }  // namespace
@@ -45,7 +46,8 @@ KernelProblem::KernelProblem(const Napi::CallbackInfo& info) : Napi::ObjectWrap<
     kernels_ = &select_kernels(string_property(options, "kernels", "").c_str());
     const size_t stride = row_bytes(type, static_cast<size_t>(cols));
     const size_t quantized_stride = QuantizedRowLayout(cols).bytes;
-    const size_t bytes = checked_multiply(stride * static_cast<size_t>(rows), static_cast<uint64_t>(matrices_), "matrices");
+    const size_t bytes =
+        checked_multiply(stride * static_cast<size_t>(rows), static_cast<uint64_t>(matrices_), "matrices");
     weights_ = AlignedBuffer(bytes, "benchmark weights");
     values_ = AlignedBuffer(static_cast<size_t>(tokens * cols) * sizeof(float), "benchmark activations");
     quantized_ = AlignedBuffer(static_cast<size_t>(tokens) * quantized_stride, "benchmark activations");
@@ -57,7 +59,8 @@ KernelProblem::KernelProblem(const Napi::CallbackInfo& info) : Napi::ObjectWrap<
     for (int64_t i = 0; i < tokens * cols; ++i) values_.as<float>()[i] = normal(random);
     const bool quantizes = kernels_->quantizes_activations && !is_float(type);
     for (int64_t t = 0; t < tokens && quantizes; ++t) {
-      kernels_->quantize(values_.as<float>() + t * cols, 0, cols, cols, quantized_.bytes() + static_cast<size_t>(t) * quantized_stride);
+      kernels_->quantize(values_.as<float>() + t * cols, 0, cols, cols,
+                         quantized_.bytes() + static_cast<size_t>(t) * quantized_stride);
     }
     args_.weights = {weights_.bytes(), type, rows, cols, stride};
     args_.row_end = rows;

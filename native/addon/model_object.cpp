@@ -88,8 +88,8 @@ Loaded load_engine(std::unique_ptr<Engine>& engine, const EngineOptions& options
   control.check();
   if (progress.wanted()) control.progress = [&](uint64_t bytes, uint64_t total) { progress.report(bytes, total); };
   engine = std::make_unique<Engine>(options, control);
-  return {describe_model(engine->model()), engine->threads(), engine->context_length(), engine->batch_rows(),
-          engine->kv_layout().half, engine->kernels().name};
+  return {describe_model(engine->model()), engine->threads(),     engine->context_length(), engine->batch_rows(),
+          engine->kv_layout().half,        engine->kernels().name};
 }
 
 Napi::Object loaded_to_javascript(Napi::Env env, const Loaded& loaded) {
@@ -128,15 +128,14 @@ CancelFlag CancelObject::of(const Napi::CallbackInfo& info, size_t index) {
 }
 
 void ModelObject::define(Napi::Env env, Napi::Object exports) {
-  const Napi::Function constructor = DefineClass(env, "Model",
-                                                 {StaticMethod<&ModelObject::load>("load"),
-                                                  InstanceMethod<&ModelObject::info>("info"),
-                                                  InstanceMethod<&ModelObject::metadata>("metadata"),
-                                                  InstanceMethod<&ModelObject::create_sequence>("createSequence"),
-                                                  InstanceMethod<&ModelObject::free_sequence>("freeSequence"),
-                                                  InstanceMethod<&ModelObject::truncate_sequence>("truncateSequence"),
-                                                  InstanceMethod<&ModelObject::step>("step"),
-                                                  InstanceMethod<&ModelObject::dispose>("dispose")});
+  const Napi::Function constructor =
+      DefineClass(env, "Model",
+                  {StaticMethod<&ModelObject::load>("load"), InstanceMethod<&ModelObject::info>("info"),
+                   InstanceMethod<&ModelObject::metadata>("metadata"),
+                   InstanceMethod<&ModelObject::create_sequence>("createSequence"),
+                   InstanceMethod<&ModelObject::free_sequence>("freeSequence"),
+                   InstanceMethod<&ModelObject::truncate_sequence>("truncateSequence"),
+                   InstanceMethod<&ModelObject::step>("step"), InstanceMethod<&ModelObject::dispose>("dispose")});
   Environment::of(env).model_constructor = Napi::Persistent(constructor);
   exports.Set("Model", constructor);
 }

@@ -34,7 +34,8 @@ double measure_read_bandwidth(int threads) {
   std::vector<AlignedBuffer> buffers;
   for (int t = 0; t < threads; ++t) buffers.emplace_back(kBytesPerThread, "the bandwidth measurement");
   std::vector<uint64_t> sums(static_cast<size_t>(threads));
-  pool.parallel(threads, [&](int64_t t, int) { std::memset(buffers[static_cast<size_t>(t)].bytes(), 1, kBytesPerThread); });
+  pool.parallel(threads,
+                [&](int64_t t, int) { std::memset(buffers[static_cast<size_t>(t)].bytes(), 1, kBytesPerThread); });
   double best = 0;
   for (int pass = 0; pass < kPasses; ++pass) {
     const auto start = std::chrono::steady_clock::now();

@@ -4,10 +4,10 @@
 namespace moeflow {
 
 struct CpuFeatures {
-  bool avx2 = false;         // AVX2, FMA and F16C
-  bool avx512_vnni = false;  // AVX-512 F, BW, DQ, VL and VNNI
-  bool amx_int8 = false;     // AMX tiles, with the system's permission to use them
-  bool neon_dotprod = false; // AArch64 with the dot product extension
+  bool avx2 = false;          // AVX2, FMA and F16C
+  bool avx512_vnni = false;   // AVX-512 F, BW, DQ, VL and VNNI
+  bool amx_int8 = false;      // AMX tiles, with the system's permission to use them
+  bool neon_dotprod = false;  // AArch64 with the dot product extension
 };
 
 // Detected once; thread-safe.

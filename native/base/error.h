@@ -46,11 +46,11 @@ template <typename... Parts>
 }
 
 // For our own invariants, on in release too: a broken one becomes an exception, never a dead process.
-#define MOEFLOW_CHECK(condition)                                                                       \
-  do {                                                                                                 \
-    if (!(condition))                                                                                  \
+#define MOEFLOW_CHECK(condition)                                                                              \
+  do {                                                                                                        \
+    if (!(condition))                                                                                         \
       ::moeflow::fail(::moeflow::ErrorCode::kInternal, "internal error: ", #condition, " at ", __FILE__, ":", \
-                      __LINE__, "; please report it");                                                 \
+                      __LINE__, "; please report it");                                                        \
   } while (0)
 
 }  // namespace moeflow

@@ -37,7 +37,8 @@ class ThreadPool {
       return;
     }
     using Callable = std::remove_reference_t<Task>;
-    run(count, [](void* context, int64_t index, int thread) { (*static_cast<Callable*>(context))(index, thread); },
+    run(
+        count, [](void* context, int64_t index, int thread) { (*static_cast<Callable*>(context))(index, thread); },
         const_cast<void*>(static_cast<const void*>(&task)));
   }
 

@@ -5,8 +5,8 @@
 //   prefill    one thread, many tokens: GMAC/s and MAC per cycle
 //   attention  one head of 128 dimensions: ns and MAC per cycle
 // Bandwidths are the best of 5 (others on the machine only ever slow it down), cycles the median of 25 by the thread's
-// own clock. Cycles are the core's: a chain of dependent multiplications timed right after each run tells its frequency,
-// which wide instructions lower (measured: 3.9 GHz, 3.1 with AMX).
+// own clock. Cycles are the core's: a chain of dependent multiplications timed right after each run tells its
+// frequency, which wide instructions lower (measured: 3.9 GHz, 3.1 with AMX).
 #include <time.h>
 
 #include <algorithm>
@@ -29,14 +29,12 @@ using namespace moeflow;
 
 namespace {
 
-constexpr DType kTypes[] = {DType::kQ4_0, DType::kQ4_K, DType::kQ8_0, DType::kQ4_1, DType::kQ5_0,   DType::kQ5_1,
-                            DType::kQ2_K, DType::kQ3_K, DType::kQ5_K, DType::kQ6_K, DType::kIQ4_NL, DType::kIQ4_XS,
-                            DType::kMXFP4, DType::kF32, DType::kF16,  DType::kBF16};
+constexpr DType kTypes[] = {DType::kQ4_0,  DType::kQ4_K, DType::kQ8_0, DType::kQ4_1, DType::kQ5_0,   DType::kQ5_1,
+                            DType::kQ2_K,  DType::kQ3_K, DType::kQ5_K, DType::kQ6_K, DType::kIQ4_NL, DType::kIQ4_XS,
+                            DType::kMXFP4, DType::kF32,  DType::kF16,  DType::kBF16};
 constexpr size_t kWeightBytes = size_t{1} << 30;
 
-double now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
+double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 // Seconds that this thread has run: what others take does not count.
 double thread_seconds() {
@@ -64,14 +62,10 @@ double shortest_seconds(const std::function<void()>& run) {
 double core_frequency() {
 #if defined(__x86_64__)
   constexpr long kMultiplications = 20000;  // 3 cycles each on every x86-64 of the last ten years
-  double shortest = 1;
-  for (int i = 0; i < 3; ++i) {
-    const double start = thread_seconds();
-    long left = kMultiplications / 20;
-    asm volatile("1:\n .rept 20\n imul %%rax, %%rax\n .endr\n dec %0\n jnz 1b" : "+r"(left) : : "rax", "cc");
-    shortest = std::min(shortest, thread_seconds() - start);
-  }
-  return 3 * kMultiplications / shortest;
+  long left = kMultiplications / 20;
+  const double start = thread_seconds();
+  asm volatile("1:\n .rept 20\n imul %%rax, %%rax\n .endr\n dec %0\n jnz 1b" : "+r"(left) : : "rax", "cc");
+  return 3 * kMultiplications / (thread_seconds() - start);
 #else
   return 0;
 #endif
@@ -80,9 +74,11 @@ double core_frequency() {
 uint64_t read_all(const uint8_t* p, size_t bytes) {
   uint64_t sums[8] = {};
   for (size_t i = 0; i + 64 <= bytes; i += 64) {
-    uint64_t words[8];
-    std::memcpy(words, p + i, 64);
-    for (int k = 0; k < 8; ++k) sums[k] += words[k];
+    for (size_t k = 0; k < 8; ++k) {
+      uint64_t word;
+      std::memcpy(&word, p + i + 8 * k, sizeof(word));
+      sums[k] += word;
+    }
   }
   uint64_t sum = 0;
   for (const uint64_t s : sums) sum += s;
@@ -95,7 +91,6 @@ struct Bench {
   AlignedBuffer values{sizeof(float) * 512 * 2048, "benchmark activations"};
   AlignedBuffer quantized{512 * QuantizedRowLayout(2048).bytes + 4096, "benchmark activations"};
   AlignedBuffer y{sizeof(float) * 512 * 2048, "benchmark results"};
-  volatile uint64_t sink = 0;
 
   Bench() {
     std::mt19937_64 random(1);
@@ -124,8 +119,8 @@ struct Bench {
   }
 
   // Expert matrices of OLMoE one after the other, each split into tasks of rows.
-  double stream_gigabytes(const KernelSet& set, DType type, int64_t rows, int64_t cols, int64_t tokens, int64_t task_rows,
-                          ThreadPool& pool) {
+  double stream_gigabytes(const KernelSet& set, DType type, int64_t rows, int64_t cols, int64_t tokens,
+                          int64_t task_rows, ThreadPool& pool) {
     const MatmulArgs whole = args(set, type, weights.bytes(), rows, cols, tokens);
     const size_t matrix_bytes = static_cast<size_t>(rows) * whole.weights.row_bytes;
     const int64_t matrices = static_cast<int64_t>(kWeightBytes / matrix_bytes);
@@ -149,7 +144,8 @@ struct Bench {
     constexpr size_t kTask = size_t{2} << 20;
     const double seconds = shortest_seconds([&] {
       pool.parallel(kWeightBytes / kTask, [&](int64_t i, int) {
-        sink = sink + read_all(weights.bytes() + static_cast<size_t>(i) * kTask, kTask);
+        const uint64_t sum = read_all(weights.bytes() + static_cast<size_t>(i) * kTask, kTask);
+        asm volatile("" : : "r"(sum));
       });
     });
     return static_cast<double>(kWeightBytes) / seconds / 1e9;
@@ -162,10 +158,11 @@ struct Bench {
         const double up = stream_gigabytes(set, type, 1024, 2048, tokens, task_rows, pool);
         const double read = read_gigabytes(pool);
         const double down = stream_gigabytes(set, type, 2048, 1024, tokens, task_rows, pool);
-        std::printf("decode   %-8s %-6s %d threads %3ld tokens: 1024 x 2048 %5.1f GB/s (%3.0f%%), 2048 x 1024 %5.1f GB/s "
-                    "(%3.0f%%), plain read %5.1f GB/s\n",
-                    set.name, traits(type).name, threads, static_cast<long>(tokens), up, 100 * up / read, down,
-                    100 * down / read, read);
+        std::printf(
+            "decode   %-8s %-6s %d threads %3ld tokens: 1024 x 2048 %5.1f GB/s (%3.0f%%), 2048 x 1024 %5.1f GB/s "
+            "(%3.0f%%), plain read %5.1f GB/s\n",
+            set.name, traits(type).name, threads, static_cast<long>(tokens), up, 100 * up / read, down,
+            100 * down / read, read);
         std::fflush(stdout);
       }
     }
@@ -197,7 +194,8 @@ struct Bench {
     for (const int64_t tokens : {1, 2, 4, 8}) {
       const MatmulArgs a = args(set, type, weights.bytes(), 64, 2048, tokens);
       const double blocks = 64.0 * 2048 / 32;
-      std::printf("  %ld: %6.2f", static_cast<long>(tokens), cycles([&] { set.matmul(a); }) / blocks / static_cast<double>(tokens));
+      std::printf("  %ld: %6.2f", static_cast<long>(tokens),
+                  cycles([&] { set.matmul(a); }) / blocks / static_cast<double>(tokens));
     }
     std::printf("\n");
   }
@@ -250,18 +248,20 @@ struct Bench {
         a.scores = scores.as<float>();
         a.score_stride = kPositions;
         const Spent time = spent([&] { set.attention(a); });
-        std::printf("attention %-8s F%d %2d queries x %d positions: %8.0f ns, %5.1f MAC/cycle\n", set.name, half ? 16 : 32,
-                    queries, kPositions, time.seconds * 1e9, 2.0 * kDim * kPositions * queries / time.cycles);
+        std::printf("attention %-8s F%d %2d queries x %d positions: %8.0f ns, %5.1f MAC/cycle\n", set.name,
+                    half ? 16 : 32, queries, kPositions, time.seconds * 1e9,
+                    2.0 * kDim * kPositions * queries / time.cycles);
       }
     }
-    const double norm = cycles([&] { set.rms_norm(values.as<float>(), values.as<float>(), 1e-5F, 2048, y.as<float>()); });
+    const double norm =
+        cycles([&] { set.rms_norm(values.as<float>(), values.as<float>(), 1e-5F, 2048, y.as<float>()); });
     const double silu = cycles([&] {
       std::memcpy(y.bytes(), values.bytes(), 1024 * sizeof(float));
       set.silu_multiply(y.as<float>(), values.as<float>(), 1024);
     });
     const double quantize = cycles([&] { set.quantize(values.as<float>(), 0, 2048, 2048, quantized.bytes()); });
-    std::printf("elementwise %-8s cycles per value: rms_norm %.2f, silu_multiply %.2f, quantize %.2f\n", set.name, norm / 2048,
-                silu / 1024, quantize / 2048);
+    std::printf("elementwise %-8s cycles per value: rms_norm %.2f, silu_multiply %.2f, quantize %.2f\n", set.name,
+                norm / 2048, silu / 1024, quantize / 2048);
   }
 };
 

@@ -17,7 +17,8 @@ int choose_threads(int wanted) {
 int choose_context(int wanted, const ModelConfig& config) {
   if (wanted == 0) return std::min(config.context_length, kDefaultContext);
   if (wanted < 1 || wanted > config.context_length) {
-    fail(ErrorCode::kInvalidArgument, "contextLength must be from 1 to the model's ", config.context_length, ", is ", wanted);
+    fail(ErrorCode::kInvalidArgument, "contextLength must be from 1 to the model's ", config.context_length, ", is ",
+         wanted);
   }
   return wanted;
 }
@@ -61,7 +62,8 @@ void Engine::free_sequence(int32_t id) {
 void Engine::truncate_sequence(int32_t id, int32_t length) {
   Sequence& s = sequence(id);
   if (length < 0 || static_cast<size_t>(length) > s.tokens.size()) {
-    fail(ErrorCode::kInvalidArgument, "sequence ", id, " has ", s.tokens.size(), " tokens; it cannot be cut to ", length);
+    fail(ErrorCode::kInvalidArgument, "sequence ", id, " has ", s.tokens.size(), " tokens; it cannot be cut to ",
+         length);
   }
   s.tokens.resize(static_cast<size_t>(length));
 }
@@ -79,12 +81,13 @@ void Engine::check(const std::vector<StepItem>& items) {
     if (item.tokens.empty()) fail(ErrorCode::kInvalidArgument, "item ", i, " of the step has no tokens");
     for (size_t t = 0; t < item.tokens.size(); ++t) {
       if (item.tokens[t] < 0 || item.tokens[t] >= model_.config.vocabulary) {
-        fail(ErrorCode::kInvalidArgument, "token ", t, " is ", item.tokens[t], "; ids go from 0 to ", model_.config.vocabulary - 1);
+        fail(ErrorCode::kInvalidArgument, "token ", t, " is ", item.tokens[t], "; ids go from 0 to ",
+             model_.config.vocabulary - 1);
       }
     }
     if (s.tokens.size() + item.tokens.size() > static_cast<size_t>(context_length_)) {
-      fail(ErrorCode::kContextFull, s.tokens.size() + item.tokens.size(), " tokens do not fit in a context of ", context_length_,
-           "; load the model with a larger contextLength");
+      fail(ErrorCode::kContextFull, s.tokens.size() + item.tokens.size(), " tokens do not fit in a context of ",
+           context_length_, "; load the model with a larger contextLength");
     }
     if (item.logits_from >= static_cast<int32_t>(item.tokens.size())) {
       fail(ErrorCode::kInvalidArgument, "logits are wanted from token ", item.logits_from, " of ", item.tokens.size());
@@ -163,7 +166,8 @@ void Engine::count_experts(Sequence& s, size_t first_row, size_t rows) {
   }
 }
 
-StepItemResult Engine::collect(const StepItem& item, Sequence& s, size_t first_row, size_t first_logit_row, size_t logit_rows) {
+StepItemResult Engine::collect(const StepItem& item, Sequence& s, size_t first_row, size_t first_logit_row,
+                               size_t logit_rows) {
   const ModelConfig& config = model_.config;
   const auto vocabulary = static_cast<size_t>(config.vocabulary);
   const auto layers = static_cast<size_t>(config.layers - config.leading_dense_layers);

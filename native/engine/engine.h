@@ -20,10 +20,10 @@ enum class KvType { kAuto, kF16, kF32 };
 
 struct EngineOptions {
   std::vector<std::string> paths;
-  int threads = 0;         // 0: as many as the process may use
-  int context_length = 0;  // positions of a sequence; 0: the model's, at most kDefaultContext
-  int batch_rows = 512;    // tokens of a step, all sequences together
-  std::string kernels;     // kernel set by name; empty: the fastest
+  int threads = 0;                 // 0: as many as the process may use
+  int context_length = 0;          // positions of a sequence; 0: the model's, at most kDefaultContext
+  int batch_rows = 512;            // tokens of a step, all sequences together
+  std::string kernels;             // kernel set by name; empty: the fastest
   KvType kv_type = KvType::kAuto;  // auto: F16 where activations are rounded too (quantised weights), else F32
 };
 
@@ -82,7 +82,8 @@ class Engine {
   void check(const std::vector<StepItem>& items);
   void lay_out(const std::vector<StepItem>& items);
   void count_experts(Sequence& sequence, size_t first_row, size_t rows);
-  StepItemResult collect(const StepItem& item, Sequence& sequence, size_t first_row, size_t first_logit_row, size_t logit_rows);
+  StepItemResult collect(const StepItem& item, Sequence& sequence, size_t first_row, size_t first_logit_row,
+                         size_t logit_rows);
 
   gguf::ModelFiles files_;
   const KernelSet& kernels_;

@@ -26,8 +26,8 @@ class EngineHost {
   EngineHost(const EngineHost&) = delete;
   EngineHost& operator=(const EngineHost&) = delete;
 
-  // Runs the job after those before it; throws Error(kDisposed) after shut_down(). A job must not throw. Cancelling is the job's to notice: every job is run, so
-  // that whoever waits for it hears of its end.
+  // Runs the job after those before it; throws Error(kDisposed) after shut_down(). A job must not throw. Cancelling is
+  // the job's to notice: every job is run, so that whoever waits for it hears of its end.
   void post(Job job, CancelFlag cancel);
   // Sets the flags of the running job and of all that wait.
   void cancel_all();

@@ -37,7 +37,8 @@ void penalize(std::span<float> logits, float penalty, std::span<const int32_t> r
 int32_t highest(std::span<const float> logits) {
   int32_t best = -1;
   for (size_t i = 0; i < logits.size(); ++i) {
-    if (!std::isnan(logits[i]) && (best < 0 || logits[i] > logits[static_cast<size_t>(best)])) best = static_cast<int32_t>(i);
+    if (!std::isnan(logits[i]) && (best < 0 || logits[i] > logits[static_cast<size_t>(best)]))
+      best = static_cast<int32_t>(i);
   }
   if (best < 0) fail(ErrorCode::kInternal, "the model computed no number for any token; is its file damaged?");
   return best;

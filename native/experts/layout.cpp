@@ -34,8 +34,12 @@ void check_expert_count(const gguf::ModelFiles& files, const gguf::Tensor& tenso
 
 MatrixRange slice(const gguf::Tensor& tensor, int64_t first_row, int64_t rows) {
   const size_t row = row_bytes(tensor.type, tensor.dims[0]);
-  return {tensor.file, tensor.offset + static_cast<uint64_t>(first_row) * row, static_cast<uint64_t>(rows) * row,
-          tensor.type, rows, static_cast<int64_t>(tensor.dims[0])};
+  return {tensor.file,
+          tensor.offset + static_cast<uint64_t>(first_row) * row,
+          static_cast<uint64_t>(rows) * row,
+          tensor.type,
+          rows,
+          static_cast<int64_t>(tensor.dims[0])};
 }
 
 class LayerFinder {
@@ -62,7 +66,8 @@ class LayerFinder {
   }
 
  private:
-  void find_part(const char* name, ExpertPart part, int64_t cols, int64_t rows, std::vector<ExpertRanges>& experts) const {
+  void find_part(const char* name, ExpertPart part, int64_t cols, int64_t rows,
+                 std::vector<ExpertRanges>& experts) const {
     const std::string stack_name = concat(prefix_, name, "_exps.weight");
     const gguf::Tensor* stack = files_.find(stack_name);
     const bool per_expert = !stack && files_.find(concat(prefix_, name, ".0.weight"));

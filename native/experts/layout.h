@@ -29,8 +29,8 @@ struct ExpertRanges {
 };
 
 struct ExpertShape {
-  int layers = 0;        // blocks of the model
-  int leading_dense = 0; // the first blocks, which have no experts
+  int layers = 0;         // blocks of the model
+  int leading_dense = 0;  // the first blocks, which have no experts
   int experts = 0;
   int width = 0;
   int expert_width = 0;

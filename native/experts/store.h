@@ -16,8 +16,7 @@ class ExpertStore {
   const ExpertLayout& layout() const { return layout_; }
 
   // Brings every expert into memory. Throws as read_all does.
-  void load(const std::vector<gguf::File>& files, ThreadPool& pool, const LoadControl& control,
-            LoadedBytes& bytes);
+  void load(const std::vector<gguf::File>& files, ThreadPool& pool, const LoadControl& control, LoadedBytes& bytes);
 
   // The expert's matrices, valid as long as the store. Only after load().
   ExpertWeights weights(ExpertId id) const;

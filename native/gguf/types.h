@@ -30,9 +30,9 @@ enum class DType : uint32_t {
 inline constexpr size_t kDTypeTableSize = 40;
 
 struct DTypeTraits {
-  const char* name;      // as ggml spells it; nullptr for a number that moeflow cannot read
-  uint32_t block_values; // values in a block
-  uint32_t block_bytes;  // bytes of a block
+  const char* name;       // as ggml spells it; nullptr for a number that moeflow cannot read
+  uint32_t block_values;  // values in a block
+  uint32_t block_bytes;   // bytes of a block
 };
 
 // Traits of a supported type, nullptr for any other number.

@@ -1,8 +1,10 @@
 // The seam between the model and the arithmetic: plain pointers in, plain pointers out, one table of functions per
 // instruction set. No kernel allocates, locks or throws.
 //
-// One accumulation order (docs/decisions/0002-one-accumulation-order.md). Every set but `reference` gives the same bits:
-//  - Quantised weights: activations are int8 in blocks of 32 with one float scale. Inside a group (16 or 32 columns with
+// One accumulation order (docs/decisions/0002-one-accumulation-order.md). Every set but `reference` gives the same
+// bits:
+//  - Quantised weights: activations are int8 in blocks of 32 with one float scale. Inside a group (16 or 32 columns
+//  with
 //    one weight scale) the integer sum is exact. Across groups each output is one chain, in column order:
 //    y = fma(weight_scale * activation_scale, float(integer_sum), y), then for types with an additive part
 //    y = fma(weight_min, activation_scale * float(activation_sum), y), block of 32 by block of 32.
@@ -76,20 +78,20 @@ inline constexpr int kAttentionQueries = 4;
 // Attention of some query heads of one token group over one key/value head. Keys lie in tiles of 16 positions,
 // transposed: key_tiles[t] is [key_dim][16]; values lie by position: value_tiles[t] is [16][value_dim].
 struct AttentionArgs {
-  const float* const* queries = nullptr;     // [query_count] -> [key_dim]
-  float* const* outputs = nullptr;           // [query_count] -> [value_dim]
-  const int32_t* begin = nullptr;            // [query_count] first position that the query sees
-  const int32_t* end = nullptr;              // [query_count] one past the last
-  const float* sinks = nullptr;              // [query_count] extra logit that only takes part in the sum, or null
+  const float* const* queries = nullptr;  // [query_count] -> [key_dim]
+  float* const* outputs = nullptr;        // [query_count] -> [value_dim]
+  const int32_t* begin = nullptr;         // [query_count] first position that the query sees
+  const int32_t* end = nullptr;           // [query_count] one past the last
+  const float* sinks = nullptr;           // [query_count] extra logit that only takes part in the sum, or null
   int query_count = 0;
-  const void* const* key_tiles = nullptr;    // [ceil(max end / 16)]
+  const void* const* key_tiles = nullptr;  // [ceil(max end / 16)]
   const void* const* value_tiles = nullptr;
   int key_dim = 0;
   int value_dim = 0;
   float scale = 1.0F;
-  bool half_cache = false;                   // the cache holds float16, otherwise float32
-  float* scores = nullptr;                   // scratch: [kAttentionQueries][score_stride]
-  size_t score_stride = 0;                   // at least max end rounded up to 64
+  bool half_cache = false;  // the cache holds float16, otherwise float32
+  float* scores = nullptr;  // scratch: [kAttentionQueries][score_stride]
+  size_t score_stride = 0;  // at least max end rounded up to 64
 };
 
 struct KernelSet {

@@ -48,7 +48,7 @@ const KernelSet& select_kernels(const char* name) {
 }
 
 // 128 gathered activation rows with one line more than they need, three floats for each 32 columns of theirs
-// (multiply_tiles.inl), a copy of 16 weight rows where the matrix ends within a panel (4 bytes per value is the widest
+// (tile_matmul.inl), a copy of 16 weight rows where the matrix ends within a panel (4 bytes per value is the widest
 // row), the decoded panel of 16 rows (w, two scales and two mins per chunk of 32 columns).
 size_t matmul_scratch_bytes(int64_t cols) {
   const auto columns = static_cast<size_t>(cols) + 256;

@@ -26,12 +26,12 @@ struct Architecture {
   QueryKeyNorm query_key_norm = QueryKeyNorm::kNone;
   RouterScores scores = RouterScores::kSoftmaxOverAll;
   WeightNorm weight_norm = WeightNorm::kNever;
-  bool sigmoid_by_default = false;            // kByKey without the key
+  bool sigmoid_by_default = false;  // kByKey without the key
   Activation activation = Activation::kSilu;
   std::string_view feed_forward_norm = "ffn_norm";  // tensor name of the norm before the experts
   std::string_view expert_width_key = "expert_feed_forward_length";
-  bool window_on_even_layers = false;         // sliding window on layers 0, 2, ...
-  bool gated_shared_expert = false;           // shared output times sigmoid(ffn_gate_inp_shexp . x)
+  bool window_on_even_layers = false;  // sliding window on layers 0, 2, ...
+  bool gated_shared_expert = false;    // shared output times sigmoid(ffn_gate_inp_shexp . x)
 };
 
 // nullptr for an architecture that is not in the table.

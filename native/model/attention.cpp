@@ -69,7 +69,8 @@ void attend_head(const Step& step, int layer, int kv_head, const AttentionTask& 
       const int batch_row = sequence.first_row + row;
       const int position = sequence.first_position + row;
       query[q] = queries.row(batch_row) + static_cast<size_t>(head) * static_cast<size_t>(config.key_dim);
-      output[q] = step.space.attended.row(batch_row) + static_cast<size_t>(head) * static_cast<size_t>(config.value_dim);
+      output[q] =
+          step.space.attended.row(batch_row) + static_cast<size_t>(head) * static_cast<size_t>(config.value_dim);
       begin[q] = window > 0 ? std::max(0, position - window + 1) : 0;
       end[q] = position + 1;
       if (sinks) sink[q] = sinks[head];
@@ -110,7 +111,8 @@ void store_in_cache(const Step& step, int layer, int64_t row, const float* keys,
     void* key_tile = block + step.kv.key_offset(layer, h);
     void* value_tile = block + step.kv.value_offset(layer, h);
     for (size_t d = 0; d < key_dim; ++d) put(key_tile, d * kKvBlock + slot, keys[head * key_dim + d], step.kv.half);
-    for (size_t d = 0; d < value_dim; ++d) put(value_tile, slot * value_dim + d, values[head * value_dim + d], step.kv.half);
+    for (size_t d = 0; d < value_dim; ++d)
+      put(value_tile, slot * value_dim + d, values[head * value_dim + d], step.kv.half);
   }
 }
 
@@ -157,7 +159,8 @@ void grouped_attention(const Step& step, int layer) {
 
   if (reads_quantized(step, w.output)) {
     for_each_row(step, rows, [&](int64_t r, int) {
-      step.kernels.quantize(space.attended.row(r), 0, space.attended.cols(), space.attended.cols(), space.attended.quantized_row(r));
+      step.kernels.quantize(space.attended.row(r), 0, space.attended.cols(), space.attended.cols(),
+                            space.attended.quantized_row(r));
     });
   }
   const Product output[] = {{w.output, space.attended.view(), space.projected.row(0),

@@ -30,8 +30,8 @@ struct KvLayout {
   size_t value_offset(int layer_index, int kv_head) const { return key_offset(layer_index, kv_head) + key_tile; }
 
   bool half;
-  size_t element;     // bytes of a number
-  size_t key_tile;    // bytes, and so on
+  size_t element;   // bytes of a number
+  size_t key_tile;  // bytes, and so on
   size_t value_tile;
   size_t head;
   size_t layer;
@@ -47,11 +47,11 @@ struct BatchSequence {
 };
 
 struct Batch {
-  std::span<const int32_t> tokens;         // [rows]
-  std::span<const int32_t> positions;      // [rows]
-  std::span<const int32_t> sequence_of;    // [rows] -> sequences
+  std::span<const int32_t> tokens;       // [rows]
+  std::span<const int32_t> positions;    // [rows]
+  std::span<const int32_t> sequence_of;  // [rows] -> sequences
   std::span<const BatchSequence> sequences;
-  std::span<const int32_t> logit_rows;     // rows whose logits are wanted, rising
+  std::span<const int32_t> logit_rows;  // rows whose logits are wanted, rising
   const std::atomic<bool>* cancelled = nullptr;
 
   int rows() const { return static_cast<int>(tokens.size()); }

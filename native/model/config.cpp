@@ -86,7 +86,8 @@ void read_rope(const Keys& keys, ModelConfig& config, int default_dims) {
   const float factor = keys.finite_or("rope.scaling.factor", 1.0F);
   if (factor <= 0.0F) keys.reject("rope.scaling.factor", concat("is ", factor, ", must be positive"));
   rope.frequency_scale = 1.0F / factor;
-  if (!std::isfinite(rope.frequency_scale)) keys.reject("rope.scaling.factor", concat("is ", factor, ", must be larger"));
+  if (!std::isfinite(rope.frequency_scale))
+    keys.reject("rope.scaling.factor", concat("is ", factor, ", must be larger"));
   if (type == "linear") return;
   if (type != "yarn") {
     fail(ErrorCode::kUnsupported, keys.metadata().file_name(), ": ", keys.name("rope.scaling.type"), " ",
@@ -103,7 +104,8 @@ void read_rope(const Keys& keys, ModelConfig& config, int default_dims) {
     const float multiplier = keys.finite_or("rope.scaling.yarn_log_multiplier", 0.0F);
     const float mscale = multiplier * std::log(factor) + 1.0F;
     config.attention_scale *= mscale * mscale;
-    if (!std::isfinite(config.attention_scale)) keys.reject("rope.scaling.yarn_log_multiplier", concat("is ", multiplier, ", too large"));
+    if (!std::isfinite(config.attention_scale))
+      keys.reject("rope.scaling.yarn_log_multiplier", concat("is ", multiplier, ", too large"));
   } else {
     rope.magnitude = 0.1F * std::log(factor) + 1.0F;
   }
@@ -112,7 +114,8 @@ void read_rope(const Keys& keys, ModelConfig& config, int default_dims) {
 void read_grouped_attention(const Keys& keys, uint32_t blocks, ModelConfig& config) {
   config.kv_heads = keys.same_for_layers_or("attention.head_count_kv", blocks, config.heads);
   if (config.heads % config.kv_heads != 0) {
-    keys.reject("attention.head_count_kv", concat("is ", config.kv_heads, ", which does not divide ", config.heads, " heads"));
+    keys.reject("attention.head_count_kv",
+                concat("is ", config.kv_heads, ", which does not divide ", config.heads, " heads"));
   }
   const int default_dim = std::max(1, config.width / config.heads);
   config.key_dim = keys.positive_or("attention.key_length", default_dim);
@@ -165,14 +168,16 @@ void read_router(const Keys& keys, ModelConfig& config) {
     router.groups = std::max(1, keys.number_or("expert_group_count", 1));
     router.groups_used = std::max(1, keys.number_or("expert_group_used_count", router.groups));
     if (router.experts % router.groups != 0) {
-      keys.reject("expert_group_count", concat("is ", router.groups, ", which does not divide ", router.experts, " experts"));
+      keys.reject("expert_group_count",
+                  concat("is ", router.groups, ", which does not divide ", router.experts, " experts"));
     }
     if (router.groups_used > router.groups) {
-      keys.reject("expert_group_used_count", concat("is ", router.groups_used, ", more than expert_group_count ", router.groups));
+      keys.reject("expert_group_used_count",
+                  concat("is ", router.groups_used, ", more than expert_group_count ", router.groups));
     }
     if (router.experts / router.groups * router.groups_used < router.used) {
-      keys.reject("expert_group_used_count",
-                  concat("leaves ", router.experts / router.groups * router.groups_used, " experts to choose ", router.used, " from"));
+      keys.reject("expert_group_used_count", concat("leaves ", router.experts / router.groups * router.groups_used,
+                                                    " experts to choose ", router.used, " from"));
     }
   }
 }
@@ -182,7 +187,8 @@ void read_feed_forward(const Keys& keys, uint32_t blocks, ModelConfig& config) {
   config.expert_width = keys.same_for_layers(config.architecture->expert_width_key, blocks);
   config.leading_dense_layers = keys.number_or("leading_dense_block_count", 0);
   if (config.leading_dense_layers > config.layers) {
-    keys.reject("leading_dense_block_count", concat("is ", config.leading_dense_layers, " of ", config.layers, " blocks"));
+    keys.reject("leading_dense_block_count",
+                concat("is ", config.leading_dense_layers, " of ", config.layers, " blocks"));
   }
   if (config.leading_dense_layers > 0) config.dense_width = keys.same_for_layers("feed_forward_length", blocks);
   if (config.architecture->gated_shared_expert) {
@@ -204,9 +210,11 @@ ModelConfig read_config(const gguf::ModelFiles& files) {
   const Keys keys(metadata, config.architecture->name);
 
   const int blocks = keys.positive("block_count");
-  if (static_cast<uint32_t>(blocks) > kMostLayers) keys.reject("block_count", concat("is ", blocks, ", more than ", kMostLayers));
+  if (static_cast<uint32_t>(blocks) > kMostLayers)
+    keys.reject("block_count", concat("is ", blocks, ", more than ", kMostLayers));
   const int prediction_blocks = keys.number_or("nextn_predict_layers", 0);
-  if (prediction_blocks >= blocks) keys.reject("nextn_predict_layers", concat("is ", prediction_blocks, " of ", blocks, " blocks"));
+  if (prediction_blocks >= blocks)
+    keys.reject("nextn_predict_layers", concat("is ", prediction_blocks, " of ", blocks, " blocks"));
   config.layers = blocks - prediction_blocks;
   config.width = keys.positive("embedding_length");
   config.context_length = keys.positive("context_length");

@@ -10,14 +10,14 @@
 namespace moeflow {
 
 struct RopeConfig {
-  int dims = 0;             // rotated dimensions of a head
+  int dims = 0;  // rotated dimensions of a head
   float base = 10000.0F;
   float frequency_scale = 1.0F;  // linear and YaRN: 1 / factor
   bool yarn = false;
   int original_context = 0;
   float beta_fast = 32.0F;
   float beta_slow = 1.0F;
-  float magnitude = 1.0F;   // factor on cos and sin
+  float magnitude = 1.0F;  // factor on cos and sin
 };
 
 struct RouterConfig {
@@ -34,10 +34,10 @@ struct RouterConfig {
 struct ModelConfig {
   const Architecture* architecture = nullptr;
   std::string name;
-  int layers = 0;              // blocks that are run; trailing prediction blocks are not counted
+  int layers = 0;  // blocks that are run; trailing prediction blocks are not counted
   int leading_dense_layers = 0;
-  int width = 0;               // embedding length
-  int context_length = 0;      // that the model was trained for
+  int width = 0;           // embedding length
+  int context_length = 0;  // that the model was trained for
   int vocabulary = 0;
   float norm_epsilon = 0.0F;
 
@@ -45,20 +45,20 @@ struct ModelConfig {
   // latent_rank + rope dims, whose first latent_rank are the value.
   int heads = 0;
   int kv_heads = 0;
-  int key_dim = 0;             // per head, as cached
-  int value_dim = 0;           // per head, as cached
+  int key_dim = 0;    // per head, as cached
+  int value_dim = 0;  // per head, as cached
   float attention_scale = 1.0F;
-  int window = 0;              // sliding window in tokens, 0: none
+  int window = 0;  // sliding window in tokens, 0: none
   RopeConfig rope;
-  int query_rank = 0;          // latent attention: rank of the query's factorisation, 0: none
+  int query_rank = 0;  // latent attention: rank of the query's factorisation, 0: none
   int latent_rank = 0;
-  int nope_dim = 0;            // latent attention: unrotated part of a query head
-  int head_value_dim = 0;      // latent attention: value head after expansion
+  int nope_dim = 0;        // latent attention: unrotated part of a query head
+  int head_value_dim = 0;  // latent attention: value head after expansion
 
   // Feed-forward.
-  int dense_width = 0;         // of layers without experts
+  int dense_width = 0;  // of layers without experts
   int expert_width = 0;
-  int shared_width = 0;        // of the shared experts together, 0: none
+  int shared_width = 0;  // of the shared experts together, 0: none
   RouterConfig router;
 
   // Granite's multipliers, 1 elsewhere.

@@ -30,7 +30,8 @@ class Jobs {
   template <typename Rows>
   void run_region(Rows rows_of, Part part) const {
     int64_t per_job = 0;
-    for (const FeedForwardJob& job : jobs_) per_job = std::max(per_job, (rows_of(job) + kFeedForwardRows - 1) / kFeedForwardRows);
+    for (const FeedForwardJob& job : jobs_)
+      per_job = std::max(per_job, (rows_of(job) + kFeedForwardRows - 1) / kFeedForwardRows);
     step_.pool.parallel(per_job * static_cast<int64_t>(jobs_.size()), [&](int64_t task, int thread) {
       step_.check_cancelled();
       const FeedForwardJob& job = jobs_[static_cast<size_t>(task / per_job)];
@@ -66,13 +67,14 @@ class Jobs {
 
   void down(const FeedForwardJob& job, int64_t begin, int64_t end, ThreadScratch& scratch) const {
     const int64_t inner = job.weights.down.cols;
-    const Activations activations{job.inner, static_cast<size_t>(inner), job.inner_quantized, QuantizedRowLayout(inner).bytes};
+    const Activations activations{job.inner, static_cast<size_t>(inner), job.inner_quantized,
+                                  QuantizedRowLayout(inner).bytes};
     multiply(job.weights.down, activations, nullptr, job.count, begin, end, job.down_bias, job.output + begin,
              step_.config().width, scratch);
   }
 
-  void multiply(const Matrix& weights, const Activations& x, const int32_t* rows, int64_t count, int64_t begin, int64_t end,
-                const float* bias, float* y, int64_t y_stride, ThreadScratch& scratch) const {
+  void multiply(const Matrix& weights, const Activations& x, const int32_t* rows, int64_t count, int64_t begin,
+                int64_t end, const float* bias, float* y, int64_t y_stride, ThreadScratch& scratch) const {
     MatmulArgs args;
     args.weights = weights;
     args.row_begin = begin;

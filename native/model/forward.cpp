@@ -65,7 +65,8 @@ void compute_logits(const Step& step) {
 }  // namespace
 
 void Step::check_cancelled() const {
-  if (batch.cancelled && batch.cancelled->load(std::memory_order_relaxed)) fail(ErrorCode::kCancelled, "the step was cancelled");
+  if (batch.cancelled && batch.cancelled->load(std::memory_order_relaxed))
+    fail(ErrorCode::kCancelled, "the step was cancelled");
 }
 
 void forward(const Step& step) {

@@ -17,11 +17,12 @@ Product product(const Step& step, const Matrix& weights, const ActivationBuffer&
 }
 
 // One head's slice of a row of `buffer`, as the activations of a product per head.
-Activations head_view(const Step& step, const Matrix& weights, const ActivationBuffer& buffer, int64_t row, int64_t first,
-                      ThreadScratch& scratch) {
+Activations head_view(const Step& step, const Matrix& weights, const ActivationBuffer& buffer, int64_t row,
+                      int64_t first, ThreadScratch& scratch) {
   const float* values = buffer.row(row) + first;
   const QuantizedRowLayout layout(weights.cols);
-  if (reads_quantized(step, weights)) step.kernels.quantize(values, 0, weights.cols, weights.cols, scratch.gate.bytes());
+  if (reads_quantized(step, weights))
+    step.kernels.quantize(values, 0, weights.cols, weights.cols, scratch.gate.bytes());
   return {values, static_cast<size_t>(weights.cols), scratch.gate.bytes(), layout.bytes};
 }
 
@@ -44,7 +45,8 @@ void expand_heads(const Step& step, const std::vector<Matrix>& weights, const Ac
 void project_queries(const Step& step, const AttentionWeights& w) {
   Workspace& space = step.space;
   if (!w.query_down) {
-    const Product whole[] = {product(step, w.query, space.normed, space.query), product(step, w.latent, space.normed, space.key)};
+    const Product whole[] = {product(step, w.query, space.normed, space.query),
+                             product(step, w.latent, space.normed, space.key)};
     run_products(step, whole);
     return;
   }
@@ -88,7 +90,8 @@ void latent_attention(const Step& step, int layer) {
   attend(step, layer, space.absorbed, nullptr);
 
   for_each_row(step, rows, [&](int64_t r, int thread) {
-    expand_heads(step, w.value_expand, space.attended, config.value_dim, space.expanded, config.head_value_dim, r, thread);
+    expand_heads(step, w.value_expand, space.attended, config.value_dim, space.expanded, config.head_value_dim, r,
+                 thread);
   });
   if (reads_quantized(step, w.output)) quantize_rows(step, space.expanded);
   const Product output[] = {product(step, w.output, space.expanded, space.projected)};

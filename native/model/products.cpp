@@ -6,8 +6,8 @@
 namespace moeflow {
 namespace {
 
-constexpr int64_t kPanel = 16;       // the most rows that a kernel set takes at once
-constexpr int64_t kMostRows = 256;   // per task: long enough to stream, short enough to balance
+constexpr int64_t kPanel = 16;      // the most rows that a kernel set takes at once
+constexpr int64_t kMostRows = 256;  // per task: long enough to stream, short enough to balance
 constexpr size_t kMostProducts = 8;
 
 int64_t rows_per_task(const Step& step, const Product& product) {
@@ -28,7 +28,8 @@ void run_part(const Step& step, const Product& product, int64_t begin, int64_t e
   step.kernels.matmul(args);
   if (!product.bias) return;
   for (int64_t t = 0; t < product.tokens; ++t) {
-    for (int64_t r = begin; r < end; ++r) product.y[static_cast<size_t>(t) * product.y_stride + static_cast<size_t>(r)] += product.bias[r];
+    for (int64_t r = begin; r < end; ++r)
+      product.y[static_cast<size_t>(t) * product.y_stride + static_cast<size_t>(r)] += product.bias[r];
   }
 }
 

@@ -43,7 +43,8 @@ class WeightFinder {
  private:
   void check_vocabulary(const gguf::Tensor& embedding) const {
     if (embedding.dims[1] == 0 || embedding.dims[1] > (uint64_t{1} << 24)) {
-      fail(ErrorCode::kInvalidFile, files_.paths[embedding.file], ": token_embd.weight has ", embedding.dims[1], " rows");
+      fail(ErrorCode::kInvalidFile, files_.paths[embedding.file], ": token_embd.weight has ", embedding.dims[1],
+           " rows");
     }
     const std::vector<std::string>* tokens = files_.metadata.find_strings("tokenizer.ggml.tokens");
     if (tokens && tokens->size() != embedding.dims[1]) {
@@ -61,7 +62,8 @@ class WeightFinder {
     } else {
       find_grouped_attention(w.attention);
     }
-    const int value_width = config_.architecture->attention == Attention::kLatent ? config_.head_value_dim : config_.value_dim;
+    const int value_width =
+        config_.architecture->attention == Attention::kLatent ? config_.head_value_dim : config_.value_dim;
     w.attention.output = matrix("attn_output.weight", int64_t{config_.heads} * value_width, config_.width);
     w.attention.output_bias = optional_vector("attn_output.bias", config_.width);
     w.feed_forward_norm = vector(concat(config_.architecture->feed_forward_norm, ".weight"), config_.width);
@@ -157,8 +159,8 @@ class WeightFinder {
     for (int head = 0; head < config_.heads; ++head) {
       float* result = weights_.transposed_arena_.as<float>() + weights_.transposed_.size() * head_floats;
       weights_.transposed_.push_back({rows_of(merged, head * per_head, config_.nope_dim), result});
-      a.key_expand.push_back({reinterpret_cast<const uint8_t*>(result), DType::kF32, config_.latent_rank, config_.nope_dim,
-                              static_cast<size_t>(config_.nope_dim) * sizeof(float)});
+      a.key_expand.push_back({reinterpret_cast<const uint8_t*>(result), DType::kF32, config_.latent_rank,
+                              config_.nope_dim, static_cast<size_t>(config_.nope_dim) * sizeof(float)});
       a.value_expand.push_back(rows_of(merged, head * per_head + config_.nope_dim, config_.head_value_dim));
     }
   }
@@ -191,8 +193,8 @@ class WeightFinder {
 
   const float* floats(const gguf::Tensor& tensor) {
     if (tensor.type != DType::kF32) {
-      fail(ErrorCode::kUnsupported, files_.paths[tensor.file], ": tensor ", tensor.name, " is ", traits(tensor.type).name,
-           "; norms and biases must be F32");
+      fail(ErrorCode::kUnsupported, files_.paths[tensor.file], ": tensor ", tensor.name, " is ",
+           traits(tensor.type).name, "; norms and biases must be F32");
     }
     return reinterpret_cast<const float*>(place(tensor).data);
   }

@@ -15,7 +15,7 @@ namespace moeflow {
 struct AttentionWeights {
   const float* norm = nullptr;  // [width]
   // Grouped attention.
-  Matrix query, key, value;     // [heads * key_dim], [kv_heads * key_dim], [kv_heads * value_dim] rows of [width]
+  Matrix query, key, value;  // [heads * key_dim], [kv_heads * key_dim], [kv_heads * value_dim] rows of [width]
   const float* query_bias = nullptr;
   const float* key_bias = nullptr;
   const float* value_bias = nullptr;
@@ -23,14 +23,14 @@ struct AttentionWeights {
   const float* key_norm = nullptr;
   const float* sinks = nullptr;  // [heads]
   // Latent attention.
-  Matrix query_down;             // [query_rank][width], null without a query factorisation (then `query` is whole)
+  Matrix query_down;  // [query_rank][width], null without a query factorisation (then `query` is whole)
   const float* query_down_norm = nullptr;  // [query_rank]
-  Matrix latent;                 // [latent_rank + rope dims][width]
+  Matrix latent;                           // [latent_rank + rope dims][width]
   const float* latent_norm = nullptr;      // [latent_rank]
-  std::vector<Matrix> key_expand;    // per head: [latent_rank][nope_dim]
-  std::vector<Matrix> value_expand;  // per head: [head_value_dim][latent_rank]
+  std::vector<Matrix> key_expand;          // per head: [latent_rank][nope_dim]
+  std::vector<Matrix> value_expand;        // per head: [head_value_dim][latent_rank]
   // Both.
-  Matrix output;                 // [width][heads * value dim]
+  Matrix output;  // [width][heads * value dim]
   const float* output_bias = nullptr;
 };
 
@@ -47,10 +47,10 @@ struct LayerWeights {
   const float* router_bias = nullptr;        // [experts], added to the logits
   const float* selection_bias = nullptr;     // [experts], chooses but does not weigh
   FeedForwardWeights shared;
-  Matrix shared_gate;                        // [1][width]
-  const float* gate_bias = nullptr;          // [experts][expert_width]
+  Matrix shared_gate;                // [1][width]
+  const float* gate_bias = nullptr;  // [experts][expert_width]
   const float* up_bias = nullptr;
-  const float* down_bias = nullptr;          // [experts][width]
+  const float* down_bias = nullptr;  // [experts][width]
 };
 
 class ModelWeights {
@@ -62,11 +62,10 @@ class ModelWeights {
   // Bytes that load() will bring in.
   uint64_t total_bytes() const { return used_bytes_; }
 
-  void load(const std::vector<gguf::File>& files, ThreadPool& pool, const LoadControl& control,
-            LoadedBytes& bytes);
+  void load(const std::vector<gguf::File>& files, ThreadPool& pool, const LoadControl& control, LoadedBytes& bytes);
 
-  Matrix embedding;               // [vocabulary][width]
-  Matrix output;                  // [vocabulary][width]
+  Matrix embedding;  // [vocabulary][width]
+  Matrix output;     // [vocabulary][width]
   const float* output_norm = nullptr;
   const float* rope_factors = nullptr;  // [rope dims / 2], divisors of the frequencies, or null
   std::vector<LayerWeights> layers;

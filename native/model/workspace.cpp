@@ -35,17 +35,19 @@ Workspace::Workspace(const ModelConfig& config, int rows, int logit_rows, int po
   const auto experts = static_cast<size_t>(config.router.experts);
   router_logits = AlignedBuffer(batch * 3 * experts * sizeof(float), "router logits");
   // Experts and the shared expert of one layer lie side by side; a dense layer has the buffers to itself.
-  const size_t expert_values = used * static_cast<size_t>(config.expert_width) + static_cast<size_t>(config.shared_width);
+  const size_t expert_values =
+      used * static_cast<size_t>(config.expert_width) + static_cast<size_t>(config.shared_width);
   const size_t inner = batch * std::max(expert_values, static_cast<size_t>(config.dense_width));
   inner_values = AlignedBuffer(inner * sizeof(float), "feed-forward activations");
   const auto quantized_bytes = [](int cols) { return QuantizedRowLayout(cols).bytes; };
-  inner_quantized = AlignedBuffer(
-      batch * std::max(used * quantized_bytes(config.expert_width) + quantized_bytes(config.shared_width),
-                       quantized_bytes(config.dense_width)),
-      "feed-forward activations");
+  inner_quantized =
+      AlignedBuffer(batch * std::max(used * quantized_bytes(config.expert_width) + quantized_bytes(config.shared_width),
+                                     quantized_bytes(config.dense_width)),
+                    "feed-forward activations");
   outputs = AlignedBuffer(batch * (used + 1) * static_cast<size_t>(config.width) * sizeof(float), "expert outputs");
   shared_gate = AlignedBuffer(batch * sizeof(float), "shared expert gates");
-  logits = AlignedBuffer(static_cast<size_t>(logit_rows) * static_cast<size_t>(config.vocabulary) * sizeof(float), "logits");
+  logits =
+      AlignedBuffer(static_cast<size_t>(logit_rows) * static_cast<size_t>(config.vocabulary) * sizeof(float), "logits");
 
   const auto expert_layers = static_cast<size_t>(config.layers - config.leading_dense_layers);
   expert_ids.resize(batch * expert_layers * used);
@@ -63,8 +65,9 @@ Workspace::Workspace(const ModelConfig& config, int rows, int logit_rows, int po
     ThreadScratch& scratch = threads.emplace_back();
     scratch.matmul = AlignedBuffer(matmul_scratch_bytes(widest), "matrix products");
     // Latent attention quantises a row at a time in it.
-    scratch.gate = AlignedBuffer(std::max(2 * batch * kFeedForwardRows * sizeof(float), quantized_bytes(static_cast<int>(widest))),
-                                 "feed-forward activations");
+    scratch.gate =
+        AlignedBuffer(std::max(2 * batch * kFeedForwardRows * sizeof(float), quantized_bytes(static_cast<int>(widest))),
+                      "feed-forward activations");
     scratch.scores = AlignedBuffer(kAttentionQueries * score_stride * sizeof(float), "attention scores");
     scratch.key_tiles.resize(tiles);
     scratch.value_tiles.resize(tiles);

@@ -33,8 +33,8 @@ class ActivationBuffer {
 // One thread's own scratch.
 struct ThreadScratch {
   AlignedBuffer matmul;
-  AlignedBuffer gate;             // two times [rows][kFeedForwardRows] floats
-  AlignedBuffer scores;           // [kAttentionQueries][score_stride]
+  AlignedBuffer gate;    // two times [rows][kFeedForwardRows] floats
+  AlignedBuffer scores;  // [kAttentionQueries][score_stride]
   std::vector<const void*> key_tiles;
   std::vector<const void*> value_tiles;
 };
@@ -50,9 +50,9 @@ struct FeedForwardJob {
   const float* down_bias = nullptr;
   const int32_t* rows = nullptr;  // of the batch; null: all of them in order
   int64_t count = 0;
-  float* inner = nullptr;         // [count][weights.up.rows], for float down weights
+  float* inner = nullptr;  // [count][weights.up.rows], for float down weights
   uint8_t* inner_quantized = nullptr;
-  float* output = nullptr;        // [count][width]
+  float* output = nullptr;  // [count][width]
 };
 
 struct Workspace {
@@ -62,31 +62,31 @@ struct Workspace {
   int max_rows;
   int max_logit_rows;
   size_t score_stride;
-  ActivationBuffer hidden;      // the residual stream, [rows][width]
-  ActivationBuffer normed;      // [rows][width]
-  ActivationBuffer query;       // [rows][heads * head dim]
-  ActivationBuffer query_rank;  // latent attention: [rows][query_rank]
-  ActivationBuffer absorbed;    // latent attention: [rows][heads * key_dim], queries against the compressed keys
-  ActivationBuffer key;         // [rows][kv_heads * key_dim]
-  ActivationBuffer value;       // [rows][kv_heads * value_dim]
-  ActivationBuffer attended;    // [rows][heads * value_dim]
-  ActivationBuffer expanded;    // latent attention: [rows][heads * head_value_dim]
-  ActivationBuffer projected;   // [rows][width], what a half layer adds to the residual stream
-  ActivationBuffer selected;    // [logit_rows][width]
-  AlignedBuffer router_logits;  // [rows][3 * experts], the last two thirds are scratch
-  AlignedBuffer inner_values;   // activations between up and down: floats,
-  AlignedBuffer inner_quantized;// and 8-bit blocks
-  AlignedBuffer outputs;        // [rows * (k + 1)][width], one per token and expert, then the shared ones
-  AlignedBuffer shared_gate;    // [rows]
-  AlignedBuffer logits;         // [logit_rows][vocabulary]
+  ActivationBuffer hidden;        // the residual stream, [rows][width]
+  ActivationBuffer normed;        // [rows][width]
+  ActivationBuffer query;         // [rows][heads * head dim]
+  ActivationBuffer query_rank;    // latent attention: [rows][query_rank]
+  ActivationBuffer absorbed;      // latent attention: [rows][heads * key_dim], queries against the compressed keys
+  ActivationBuffer key;           // [rows][kv_heads * key_dim]
+  ActivationBuffer value;         // [rows][kv_heads * value_dim]
+  ActivationBuffer attended;      // [rows][heads * value_dim]
+  ActivationBuffer expanded;      // latent attention: [rows][heads * head_value_dim]
+  ActivationBuffer projected;     // [rows][width], what a half layer adds to the residual stream
+  ActivationBuffer selected;      // [logit_rows][width]
+  AlignedBuffer router_logits;    // [rows][3 * experts], the last two thirds are scratch
+  AlignedBuffer inner_values;     // activations between up and down: floats,
+  AlignedBuffer inner_quantized;  // and 8-bit blocks
+  AlignedBuffer outputs;          // [rows * (k + 1)][width], one per token and expert, then the shared ones
+  AlignedBuffer shared_gate;      // [rows]
+  AlignedBuffer logits;           // [logit_rows][vocabulary]
   // Routing of the step: [rows][expert layers][k].
   std::vector<int32_t> expert_ids;
   std::vector<float> expert_weights;
   // Grouping of one layer's rows by expert.
-  std::vector<int32_t> expert_begin;    // [experts + 1]
-  std::vector<int32_t> grouped_rows;    // [rows * k] batch row of each assignment, by expert
-  std::vector<int32_t> assignment;      // [rows * k] where (row, k) went
-  std::vector<FeedForwardJob> jobs;     // of one layer
+  std::vector<int32_t> expert_begin;  // [experts + 1]
+  std::vector<int32_t> grouped_rows;  // [rows * k] batch row of each assignment, by expert
+  std::vector<int32_t> assignment;    // [rows * k] where (row, k) went
+  std::vector<FeedForwardJob> jobs;   // of one layer
   std::vector<ThreadScratch> threads;
 };
 

@@ -41,8 +41,11 @@ TEST_CASE("a region sees what the regions before it wrote, ten thousand times ov
 TEST_CASE("the first exception of a task reaches the caller, and the pool works on") {
   ThreadPool pool(3);
   for (int round = 0; round < 100; ++round) {
-    CHECK_THROWS_WITH_AS(pool.parallel(50, [](int64_t i, int) { if (i == 20) throw std::runtime_error("task 20"); }), "task 20",
-                         std::runtime_error);
+    CHECK_THROWS_WITH_AS(pool.parallel(50,
+                                       [](int64_t i, int) {
+                                         if (i == 20) throw std::runtime_error("task 20");
+                                       }),
+                         "task 20", std::runtime_error);
     std::atomic<int> ran = 0;
     pool.parallel(50, [&](int64_t, int) { ++ran; });
     CHECK(ran == 50);

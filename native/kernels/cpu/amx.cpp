@@ -1,4 +1,4 @@
-// AVX-512 with VNNI, and AMX tiles where there are many tokens.
+// AMX tiles for the products of many tokens; everything else is the AVX-512 set's.
 #include <immintrin.h>
 
 #include "kernels/cpu/isa_prelude.h"
@@ -12,18 +12,28 @@ namespace {
 //
 #include "kernels/cpu/panel_matmul.inl"
 //
-#include "kernels/cpu/multiply_tiles.inl"
-//
-#include "kernels/cpu/float_matmul.inl"
-//
-#include "kernels/cpu/elementwise.inl"
-//
-#include "kernels/cpu/attention.inl"
-//
-#include "kernels/cpu/kernel_set.inl"
-constexpr KernelSet kSet = make_kernel_set("amx");
+#include "kernels/cpu/tile_matmul.inl"
+
+// With fewer tokens registers are faster than a tile that is mostly empty. Measured: even at 12.
+constexpr int64_t kFewestTileTokens = 12;
+
+void matmul(const MatmulArgs& args) {
+  if (args.token_count < kFewestTileTokens || is_float(args.weights.type)) return avx512_kernels().matmul(args);
+  with_block(args.weights.type, [&](auto block) { matmul_tiles<decltype(block)>(args); });
+}
+
+KernelSet make_set() {
+  KernelSet set = avx512_kernels();
+  set.name = "amx";
+  set.matmul = matmul;
+  return set;
+}
+
 }  // namespace
 
-const KernelSet& amx_kernels() { return kSet; }
+const KernelSet& amx_kernels() {
+  static const KernelSet set = make_set();
+  return set;
+}
 
 }  // namespace moeflow

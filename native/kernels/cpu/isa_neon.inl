@@ -8,6 +8,7 @@ struct Isa {
   };
   static constexpr int kRows = 4;
   static constexpr int kDirectTokens = 4;
+  static constexpr int kDotRegisters = 8;
   static constexpr int kDecodedTokens = 8;
   static constexpr int kSignedOffsetShift = 0;  // the dot product is signed by signed; unsigned bytes are below 128
   static constexpr int kFloatRows = 2, kFloatTokens = 2;
@@ -78,7 +79,6 @@ struct Isa {
   }
   static ALWAYS_INLINE I load_u16(const uint8_t* p, size_t stride) { return and_(load_u32(p, stride), set1i(0xffff)); }
   static ALWAYS_INLINE I load_u8(const uint8_t* p, size_t stride) { return and_(load_u32(p, stride), set1i(0xff)); }
-  static ALWAYS_INLINE void prefetch(const uint8_t* p) { __builtin_prefetch(p); }
 
   // Four activations are one lane of the multiplier: no broadcast is needed.
   template <bool Signed, int MaxQ, int N>

@@ -1,5 +1,5 @@
-// What every instruction set's file includes: C headers and plain structs only, because an inline function compiled here
-// with wide instructions must never be the copy that the linker keeps for everyone.
+// What every instruction set's file includes: C headers and plain structs only, because an inline function compiled
+// here with wide instructions must never be the copy that the linker keeps for everyone.
 #pragma once
 
 #include <math.h>

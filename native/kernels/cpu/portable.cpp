@@ -10,8 +10,6 @@ namespace {
 //
 #include "kernels/cpu/panel_matmul.inl"
 //
-#include "kernels/cpu/multiply_panel.inl"
-//
 #include "kernels/cpu/float_matmul.inl"
 //
 #include "kernels/cpu/elementwise.inl"

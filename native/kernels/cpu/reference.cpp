@@ -8,13 +8,15 @@ namespace {
 void matmul(const MatmulArgs& args) {
   auto* row = reinterpret_cast<float*>(args.scratch);
   for (int64_t r = args.row_begin; r < args.row_end; ++r) {
-    dequantize(args.weights.type, args.weights.data + static_cast<size_t>(r) * args.weights.row_bytes, args.weights.cols, row);
+    dequantize(args.weights.type, args.weights.data + static_cast<size_t>(r) * args.weights.row_bytes,
+               args.weights.cols, row);
     for (int64_t i = 0; i < args.token_count; ++i) {
       const int64_t token = args.tokens ? args.tokens[i] : i;
       const float* x = args.activations.values + static_cast<size_t>(token) * args.activations.stride;
       double sum = 0;
       for (int64_t c = 0; c < args.weights.cols; ++c) sum += static_cast<double>(row[c]) * static_cast<double>(x[c]);
-      args.y[static_cast<size_t>(i) * args.y_stride + static_cast<size_t>(r - args.row_begin)] = static_cast<float>(sum);
+      args.y[static_cast<size_t>(i) * args.y_stride + static_cast<size_t>(r - args.row_begin)] =
+          static_cast<float>(sum);
     }
   }
 }

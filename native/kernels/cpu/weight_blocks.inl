@@ -363,3 +363,26 @@ struct BlockIQ4_XS {
     sink(w, &scale, static_cast<const Isa::F*>(nullptr));
   }
 };
+
+// Calls use(Block{}) for the struct of a quantised type; does nothing for a float type.
+template <class Use>
+static ALWAYS_INLINE void with_block(DType type, Use&& use) {
+  switch (type) {
+    case DType::kF32:
+    case DType::kF16:
+    case DType::kBF16: return;
+    case DType::kQ4_0: return use(BlockQ4_0{});
+    case DType::kQ4_1: return use(BlockQ4_1{});
+    case DType::kQ5_0: return use(BlockQ5_0{});
+    case DType::kQ5_1: return use(BlockQ5_1{});
+    case DType::kQ8_0: return use(BlockQ8_0{});
+    case DType::kQ2_K: return use(BlockQ2_K{});
+    case DType::kQ3_K: return use(BlockQ3_K{});
+    case DType::kQ4_K: return use(BlockQ4_K{});
+    case DType::kQ5_K: return use(BlockQ5_K{});
+    case DType::kQ6_K: return use(BlockQ6_K{});
+    case DType::kIQ4_NL: return use(BlockIQ4_NL{});
+    case DType::kIQ4_XS: return use(BlockIQ4_XS{});
+    case DType::kMXFP4: return use(BlockMXFP4{});
+  }
+}

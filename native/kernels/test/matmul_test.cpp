@@ -1,5 +1,5 @@
-// The products with weights: every kernel set gives the bits of the portable one, for any number of rows and tokens, and
-// those bits are close to the plain sum over dequantised weights.
+// The products with weights: every kernel set gives the bits of the portable one, for any number of rows and tokens,
+// and those bits are close to the plain sum over dequantised weights.
 #include <doctest/doctest.h>
 
 #include <cmath>
@@ -16,8 +16,8 @@ using namespace moeflow;
 
 namespace {
 
-constexpr DType kTypes[] = {DType::kF32,  DType::kF16,  DType::kBF16, DType::kQ4_0, DType::kQ4_1,   DType::kQ5_0,
-                            DType::kQ5_1, DType::kQ8_0, DType::kQ2_K, DType::kQ3_K, DType::kQ4_K,   DType::kQ5_K,
+constexpr DType kTypes[] = {DType::kF32,  DType::kF16,    DType::kBF16,   DType::kQ4_0, DType::kQ4_1, DType::kQ5_0,
+                            DType::kQ5_1, DType::kQ8_0,   DType::kQ2_K,   DType::kQ3_K, DType::kQ4_K, DType::kQ5_K,
                             DType::kQ6_K, DType::kIQ4_NL, DType::kIQ4_XS, DType::kMXFP4};
 
 std::vector<const KernelSet*> usable_sets() {
@@ -91,7 +91,8 @@ struct Problem {
     quantized = AlignedBuffer(static_cast<size_t>(tokens) * quantized_stride + 64, "test");
   }
 
-  std::vector<float> run(const KernelSet& set, DType type, int64_t begin, int64_t end, const std::vector<int32_t>& picked) {
+  std::vector<float> run(const KernelSet& set, DType type, int64_t begin, int64_t end,
+                         const std::vector<int32_t>& picked) {
     const bool quantizes = set.quantizes_activations && !is_float(type);
     if (quantizes) {
       for (int64_t t = 0; t < tokens; ++t) {

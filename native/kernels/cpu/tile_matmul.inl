@@ -1,4 +1,4 @@
-// Many tokens with AMX tiles: 16 tokens times the 16 rows of a panel, 32 (or 16) columns at a time. A tile product is an
+// Matrix product with AMX tiles: 16 tokens times the 16 rows of a panel, 32 (or 16) columns at a time. A tile product is an
 // exact integer sum, so each output runs the same chain as in registers (kernels.h). The weights' offset is taken out of
 // the weights themselves, once per panel: tiles multiply signed by signed.
 
@@ -106,9 +106,6 @@ static void panel_tiles(const int8_t* values, const float* scales, const PanelCh
 
 // Tokens per pass over the weights: enough to make the decoding of the panels cheap, few enough for the L2 cache.
 constexpr int64_t kTileBlock = 128;
-// With fewer tokens than this, registers are faster than a tile that is mostly empty.
-constexpr int64_t kFewestTileTokens = 12;
-
 // Packs tokens [first, first + count) into `scratch`, which moves behind them. The last tile is filled up with zeros.
 template <class Block>
 static TileActivations<Block> pack_tokens(const MatmulArgs& args, int64_t first, int64_t count, uint8_t*& scratch) {
@@ -143,8 +140,8 @@ static TileActivations<Block> pack_tokens(const MatmulArgs& args, int64_t first,
 }
 
 template <class Block>
-static void matmul_many(const MatmulArgs& args) {
-  if (args.token_count < kFewestTileTokens) return matmul_decoded<Block>(args);
+static void matmul_tiles(const MatmulArgs& args) {
+  read_first_panel(args);
   constexpr int kShift = Block::kSigned ? Isa::kSignedOffsetShift : Block::kOffsetShift;
   constexpr auto kOffset = static_cast<int8_t>(kShift == 0 ? 0 : 1 << kShift);
   const int64_t chunk_count = args.weights.cols / 32;
