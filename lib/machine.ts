@@ -8,7 +8,7 @@ export function availableKernels(): string[] {
   return nativeAddon().availableKernels.split(', ');
 }
 
-/** Bytes per second that `threads` threads read together from memory; takes about a second. */
+/** Bytes per second that `threads` threads read together from memory; takes a second or two and 2 GiB. */
 export async function measureReadBandwidth(threads?: number): Promise<number> {
   if (threads !== undefined) check.integer(1, 256)(threads, 'threads');
   return nativeAddon().measureReadBandwidth({ threads });

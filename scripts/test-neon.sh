@@ -35,7 +35,10 @@ include=$(cd "$build/include" && pwd)
 cmake -S . -B "$build" -DCMAKE_SYSTEM_NAME=Linux -DCMAKE_SYSTEM_PROCESSOR=aarch64 -DCMAKE_BUILD_TYPE=Release \
   -DCMAKE_C_COMPILER=aarch64-linux-gnu-gcc -DCMAKE_CXX_COMPILER=aarch64-linux-gnu-g++ \
   -DCMAKE_CXX_FLAGS="-isystem $include" -DDOCTEST_INCLUDE="$include" -DMOEFLOW_NATIVE_TESTS=ON > /dev/null
-cmake --build "$build" --target moeflow_native_tests -j "${JOBS:-2}"
+cmake --build "$build" --target moeflow_native_tests -j "${JOBS:-2}" > "$build/build.txt" || {
+  cat "$build/build.txt"
+  exit 1
+}
 
 # The tests compare the sets that the processor has: make sure that it has those it should.
 cat > "$build/sets.cpp" <<'CPP'

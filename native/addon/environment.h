@@ -49,7 +49,7 @@ Napi::Error to_javascript(Napi::Env env, const std::exception& error);
 // made on that thread and turned into JavaScript on the other, where `clean_up` runs if either fails.
 template <typename Result>
 Napi::Promise run_on_host(
-    Napi::Env env, EngineHost& host, CancelFlag cancel,
+    Napi::Env env, EngineHost& host, const CancelFlag& cancel,
     std::function<Result(std::unique_ptr<Engine>&, const std::atomic<bool>&)> work,
     std::function<Napi::Value(Napi::Env, Result&)> finish, std::function<void(Napi::Env)> clean_up = [](Napi::Env) {});
 

@@ -7,7 +7,7 @@
 namespace moeflow {
 
 template <typename Result>
-Napi::Promise run_on_host(Napi::Env env, EngineHost& host, CancelFlag cancel,
+Napi::Promise run_on_host(Napi::Env env, EngineHost& host, const CancelFlag& cancel,
                           std::function<Result(std::unique_ptr<Engine>&, const std::atomic<bool>&)> work,
                           std::function<Napi::Value(Napi::Env, Result&)> finish,
                           std::function<void(Napi::Env)> clean_up) {
@@ -38,7 +38,7 @@ Napi::Promise run_on_host(Napi::Env env, EngineHost& host, CancelFlag cancel,
           }
         });
       },
-      std::move(cancel));
+      cancel);
   return deferred.Promise();
 }
 

@@ -3,8 +3,8 @@
 
 namespace moeflow {
 
-// Bytes per second that `threads` threads read together from memory too large for the caches (256 MiB each): the best
-// of several passes. Takes about a second.
+// Bytes per second that `threads` threads read together from memory too large for the caches (2 GiB in all): the best
+// of several passes. Takes a second or two.
 double measure_read_bandwidth(int threads);
 
 }  // namespace moeflow
