@@ -82,7 +82,8 @@ static void sum_values(const AttentionArgs& args, int first_query, int first_dim
   }
   for (int q = 0; q < Q; ++q) {
     const Isa::V share = Isa::set16(inverse[q]);
-    for (int d = 0; d < D; ++d) Isa::store16(args.outputs[first_query + q] + first_dim + 16 * d, Isa::mul16(acc[q][d], share));
+    for (int d = 0; d < D; ++d)
+      Isa::store16(args.outputs[first_query + q] + first_dim + 16 * d, Isa::mul16(acc[q][d], share));
   }
 }
 
@@ -93,8 +94,10 @@ static void score_from(const AttentionArgs& args, int first_query, int64_t tile,
   if constexpr (T > 1) score_from<Half, Q, T / 2>(args, first_query, tile, end);
 }
 template <bool Half, int Q, int D>
-static void sum_from(const AttentionArgs& args, int first_query, int dim, int64_t begin, int64_t end, const float* inverse) {
-  for (; dim + 16 * D <= args.value_dim; dim += 16 * D) sum_values<Half, Q, D>(args, first_query, dim, begin, end, inverse);
+static void sum_from(const AttentionArgs& args, int first_query, int dim, int64_t begin, int64_t end,
+                     const float* inverse) {
+  for (; dim + 16 * D <= args.value_dim; dim += 16 * D)
+    sum_values<Half, Q, D>(args, first_query, dim, begin, end, inverse);
   if constexpr (D > 1) sum_from<Half, Q, D / 2>(args, first_query, dim, begin, end, inverse);
 }
 

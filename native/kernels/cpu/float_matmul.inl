@@ -52,8 +52,8 @@ static void float_tile(const MatmulArgs& args, int64_t first_row, int64_t first_
   }
   for (int r = 0; r < R; ++r) {
     for (int t = 0; t < N; ++t) {
-      args.y[static_cast<size_t>(first_token + t) * args.y_stride + static_cast<size_t>(first_row + r - args.row_begin)] =
-          Isa::sum16(acc[r][t]);
+      args.y[static_cast<size_t>(first_token + t) * args.y_stride +
+             static_cast<size_t>(first_row + r - args.row_begin)] = Isa::sum16(acc[r][t]);
     }
   }
 }

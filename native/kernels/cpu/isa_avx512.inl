@@ -7,7 +7,8 @@ struct Isa {
   static constexpr int kDirectTokens = 8;
   static constexpr int kDotRegisters = 1;
   static constexpr int kDecodedTokens = 8;
-  // VNNI multiplies unsigned by signed: signed weights get 128 added, and the sums of the activations take it out again.
+  // VNNI multiplies unsigned by signed: signed weights get 128 added, and the sums of the activations take it out
+  // again.
   static constexpr int kSignedOffsetShift = 7;
   static constexpr int kFloatRows = 4, kFloatTokens = 4;
   static constexpr int kAttentionRegisters = 16;
@@ -64,7 +65,9 @@ struct Isa {
     const uint8_t* p4 = opaque(p + 4 * stride);
     const uint8_t* p8 = opaque(p4 + 4 * stride);
     const uint8_t* p12 = opaque(p8 + 4 * stride);
-    const auto rows = [&](size_t j) { return load_parts(p + j * stride, p4 + j * stride, p8 + j * stride, p12 + j * stride); };
+    const auto rows = [&](size_t j) {
+      return load_parts(p + j * stride, p4 + j * stride, p8 + j * stride, p12 + j * stride);
+    };
     const I a = rows(0), b = rows(1), c = rows(2), d = rows(3);
     const I ab0 = _mm512_unpacklo_epi32(a, b), ab1 = _mm512_unpackhi_epi32(a, b);
     const I cd0 = _mm512_unpacklo_epi32(c, d), cd1 = _mm512_unpackhi_epi32(c, d);

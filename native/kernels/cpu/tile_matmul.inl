@@ -1,6 +1,6 @@
-// Matrix product with AMX tiles: 16 tokens times the 16 rows of a panel, 32 (or 16) columns at a time. A tile product is an
-// exact integer sum, so each output runs the same chain as in registers (kernels.h). The weights' offset is taken out of
-// the weights themselves, once per panel: tiles multiply signed by signed.
+// Matrix product with AMX tiles: 16 tokens times the 16 rows of a panel, 32 (or 16) columns at a time. A tile product
+// is an exact integer sum, so each output runs the same chain as in registers (kernels.h). The weights' offset is taken
+// out of the weights themselves, once per panel: tiles multiply signed by signed.
 
 // Tiles are named by number in the instruction, hence assembly: sums are 0 to 3, activations 4 and 5, weights 6 and 7.
 template <int Tile>
@@ -33,9 +33,9 @@ struct alignas(64) TileConfiguration {
 
 constexpr int kTileTokens = 16;
 
-// Activations as the tiles read them: for each 16 tokens and chunk the integers [token][32], and the scales (and for types
-// with mins the scaled sums) [part][token]. Packed so that both stream: measured 34 cycles a product where rows at their
-// own distance took 54.
+// Activations as the tiles read them: for each 16 tokens and chunk the integers [token][32], and the scales (and for
+// types with mins the scaled sums) [part][token]. Packed so that both stream: measured 34 cycles a product where rows
+// at their own distance took 54.
 template <class Block>
 struct TileActivations {
   static constexpr int kParts = Block::kMins ? 1 + Block::kGroups : 1;
@@ -65,7 +65,8 @@ static ALWAYS_INLINE void finish_chunk(Isa::F acc[kTileTokens], const PanelChunk
 #pragma GCC unroll 16
   for (int t = 0; t < kTileTokens; ++t) {
     for (int g = 0; g < Block::kGroups; ++g) {
-      acc[t] = Isa::fma(Isa::mul(chunk.scale[g], Isa::set1(scales[t])), Isa::to_float(_mm512_load_si512(sums[g].sum[t])), acc[t]);
+      acc[t] = Isa::fma(Isa::mul(chunk.scale[g], Isa::set1(scales[t])),
+                        Isa::to_float(_mm512_load_si512(sums[g].sum[t])), acc[t]);
     }
     if constexpr (Block::kMins) {
       for (int g = 0; g < Block::kGroups; ++g) {
@@ -75,9 +76,9 @@ static ALWAYS_INLINE void finish_chunk(Isa::F acc[kTileTokens], const PanelChunk
   }
 }
 
-// One panel times 16 tokens. While four sums are added up, the tiles work on the next four. Measured: for some 200 cycles
-// after a tile instruction one of the two multipliers for 512 bits stands still, so that adding up takes 48 cycles a chunk,
-// not 27; it is what bounds this kernel.
+// One panel times 16 tokens. While four sums are added up, the tiles work on the next four; the first round only starts
+// them. Measured: for some 200 cycles after a tile instruction one of the two multipliers for 512 bits stands still, so
+// that adding up takes 48 cycles a chunk, not 27; it is what bounds this kernel.
 template <class Block>
 static void panel_tiles(const int8_t* values, const float* scales, const PanelChunk<Block>* chunks, int64_t count,
                         int64_t rows, int64_t live, float* y, size_t y_stride) {
@@ -106,6 +107,7 @@ static void panel_tiles(const int8_t* values, const float* scales, const PanelCh
 
 // Tokens per pass over the weights: enough to make the decoding of the panels cheap, few enough for the L2 cache.
 constexpr int64_t kTileBlock = 128;
+
 // Packs tokens [first, first + count) into `scratch`, which moves behind them. The last tile is filled up with zeros.
 template <class Block>
 static TileActivations<Block> pack_tokens(const MatmulArgs& args, int64_t first, int64_t count, uint8_t*& scratch) {
@@ -151,16 +153,18 @@ static void matmul_tiles(const MatmulArgs& args) {
     const int64_t tokens = args.token_count - first < kTileBlock ? args.token_count - first : kTileBlock;
     uint8_t* scratch = args.scratch;
     const TileActivations<Block> x = pack_tokens<Block>(args, first, tokens, scratch);
-    for_each_panel(args, scratch, [&](const uint8_t* panel, const uint8_t* next, int64_t rows, float* y, uint8_t* left) {
-      auto* chunks = reinterpret_cast<PanelChunk<Block>*>(left);
-      decode_panel<Block>(args, panel, next, chunks, [](Isa::I w) ALWAYS_INLINE_LAMBDA {
-        return kOffset == 0 ? w : _mm512_sub_epi8(w, _mm512_set1_epi8(kOffset));
-      });
-      for (int64_t t = 0; t < tokens; t += kTileTokens) {
-        panel_tiles<Block>(x.values + 32 * t * chunk_count, x.scales + x.kParts * t * chunk_count, chunks, chunk_count, rows,
-                           tokens - t, y + static_cast<size_t>(first + t) * args.y_stride, args.y_stride);
-      }
-    });
+    for_each_panel(args, scratch,
+                   [&](const uint8_t* panel, const uint8_t* next, int64_t rows, float* y, uint8_t* left) {
+                     auto* chunks = reinterpret_cast<PanelChunk<Block>*>(left);
+                     decode_panel<Block>(args, panel, next, chunks, [](Isa::I w) ALWAYS_INLINE_LAMBDA {
+                       return kOffset == 0 ? w : _mm512_sub_epi8(w, _mm512_set1_epi8(kOffset));
+                     });
+                     for (int64_t t = 0; t < tokens; t += kTileTokens) {
+                       panel_tiles<Block>(x.values + 32 * t * chunk_count, x.scales + x.kParts * t * chunk_count,
+                                          chunks, chunk_count, rows, tokens - t,
+                                          y + static_cast<size_t>(first + t) * args.y_stride, args.y_stride);
+                     }
+                   });
   }
   asm volatile("tilerelease");
 }
