@@ -30,6 +30,10 @@ constexpr int kSpins = 2000;
 // A thread that waited this long for a task is waiting for one that lost its processor: let it have this one.
 constexpr int kSpinsBeforeYield = 20000;
 
+uint64_t pack(int64_t begin, int64_t end) { return static_cast<uint64_t>(begin) | (static_cast<uint64_t>(end) << 32); }
+int64_t first_of(uint64_t range) { return static_cast<int64_t>(range & 0xFFFFFFFFU); }
+int64_t end_of(uint64_t range) { return static_cast<int64_t>(range >> 32); }
+
 // The cgroup's processor quota (version 2, then 1), or 0 where there is none.
 int cgroup_processors() {
   long long quota = -1;
@@ -63,7 +67,7 @@ int usable_processors() {
   return std::max(processors, 1);
 }
 
-ThreadPool::ThreadPool(int threads) {
+ThreadPool::ThreadPool(int threads) : ranges_(static_cast<size_t>(threads)) {
   try {
     for (int thread = 1; thread < threads; ++thread) workers_.emplace_back([this, thread] { work(thread); });
   } catch (const std::system_error& error) {
@@ -84,11 +88,14 @@ void ThreadPool::run(int64_t count, Invoke invoke, void* context) {
   MOEFLOW_CHECK(count <= std::numeric_limits<uint32_t>::max());
   invoke_ = invoke;
   context_ = context;
-  count_ = count;
   failed_.store(false, std::memory_order_relaxed);
   done_.store(0, std::memory_order_relaxed);
+  const auto shares = static_cast<int64_t>(ranges_.size());
+  for (int64_t t = 0; t < shares; ++t) {
+    ranges_[static_cast<size_t>(t)].untaken.store(pack(count * t / shares, count * (t + 1) / shares),
+                                                  std::memory_order_release);
+  }
   const uint32_t region = region_.load(std::memory_order_relaxed) + 1;
-  untaken_.store((uint64_t{region} << 32) | static_cast<uint64_t>(count), std::memory_order_release);
   // Sequentially consistent with the worker's parked_ + wait: either it sees the new region or we see it parked.
   region_.store(region, std::memory_order_seq_cst);
   if (parked_.load(std::memory_order_seq_cst) > 0) region_.notify_all();
@@ -104,22 +111,37 @@ void ThreadPool::run(int64_t count, Invoke invoke, void* context) {
 }
 
 void ThreadPool::take_tasks(int thread) {
-  uint64_t seen = untaken_.load(std::memory_order_acquire);
-  while (static_cast<uint32_t>(seen) > 0) {
-    if (!untaken_.compare_exchange_weak(seen, seen - 1, std::memory_order_acq_rel, std::memory_order_acquire)) continue;
-    // After a failure the rest of the region is taken but not run.
-    if (!failed_.load(std::memory_order_relaxed)) {
-      try {
-        invoke_(context_, count_ - static_cast<uint32_t>(seen), thread);
-      } catch (...) {
-        const std::lock_guard lock(failure_mutex_);
-        if (!failure_) failure_ = std::current_exception();
-        failed_.store(true, std::memory_order_relaxed);
-      }
-    }
-    done_.fetch_add(1, std::memory_order_acq_rel);
-    seen = untaken_.load(std::memory_order_acquire);
+  const auto own = static_cast<size_t>(thread);
+  take_from(ranges_[own], true, thread);
+  for (size_t i = 1; i < ranges_.size(); ++i) take_from(ranges_[(own + i) % ranges_.size()], false, thread);
+}
+
+void ThreadPool::take_from(Range& range, bool front, int thread) {
+  uint64_t seen = range.untaken.load(std::memory_order_acquire);
+  for (;;) {
+    const int64_t begin = first_of(seen);
+    const int64_t end = end_of(seen);
+    if (begin == end) return;
+    const uint64_t left = front ? pack(begin + 1, end) : pack(begin, end - 1);
+    if (!range.untaken.compare_exchange_weak(seen, left, std::memory_order_acq_rel, std::memory_order_acquire))
+      continue;
+    run_task(front ? begin : end - 1, thread, front && begin + 1 < end ? begin + 1 : -1);
+    seen = range.untaken.load(std::memory_order_acquire);
   }
+}
+
+// After a failure the rest of the region is taken but not run.
+void ThreadPool::run_task(int64_t index, int thread, int64_t next) {
+  if (!failed_.load(std::memory_order_relaxed)) {
+    try {
+      invoke_(context_, index, thread, next);
+    } catch (...) {
+      const std::lock_guard lock(failure_mutex_);
+      if (!failure_) failure_ = std::current_exception();
+      failed_.store(true, std::memory_order_relaxed);
+    }
+  }
+  done_.fetch_add(1, std::memory_order_acq_rel);
 }
 
 void ThreadPool::work(int thread) {

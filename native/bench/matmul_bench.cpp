@@ -126,13 +126,16 @@ struct Bench {
     const int64_t matrices = static_cast<int64_t>(kWeightBytes / matrix_bytes);
     const double seconds = shortest_seconds([&] {
       for (int64_t m = 0; m < matrices; m += 8) {  // one parallel region per 8 experts, as the engine does
-        pool.parallel(std::min<int64_t>(8, matrices - m) * (rows / task_rows), [&](int64_t task, int thread) {
+        const int64_t tasks = std::min<int64_t>(8, matrices - m) * (rows / task_rows);
+        const uint8_t* first = whole.weights.data + static_cast<size_t>(m) * matrix_bytes;
+        pool.parallel(tasks, [&](int64_t task, int thread, int64_t next) {
           MatmulArgs a = whole;
-          a.weights.data += static_cast<size_t>(m + task / (rows / task_rows)) * matrix_bytes;
+          a.weights.data = first + static_cast<size_t>(task / (rows / task_rows)) * matrix_bytes;
           a.row_begin = task % (rows / task_rows) * task_rows;
           a.row_end = a.row_begin + task_rows;
           a.y += a.row_begin;
           a.scratch = scratch[thread].bytes();
+          a.next = next < 0 ? nullptr : first + static_cast<size_t>(next * task_rows) * whole.weights.row_bytes;
           set.matmul(a);
         });
       }

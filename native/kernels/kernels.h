@@ -30,6 +30,7 @@ struct Matrix {
   size_t row_bytes = 0;
 
   explicit operator bool() const { return data != nullptr; }
+  const uint8_t* row(int64_t r) const { return data + static_cast<size_t>(r) * row_bytes; }
 };
 
 // Where the parts of one quantised activation row lie, in bytes from its start. All parts are per block of 32 columns
@@ -70,6 +71,8 @@ struct MatmulArgs {
   float* y = nullptr;
   size_t y_stride = 0;
   uint8_t* scratch = nullptr;  // matmul_scratch_bytes() of this thread's own
+  // Weights that this thread will read after this call, to be brought into cache on the way, or null.
+  const uint8_t* next = nullptr;
 };
 
 // How many queries a kernel scores at once.

@@ -19,36 +19,50 @@ class Jobs {
   Jobs(const Step& step, std::span<const FeedForwardJob> jobs) : step_(step), jobs_(jobs) {}
 
   void run() const {
-    run_region([](const FeedForwardJob& job) { return job.weights.up.rows; }, &Jobs::gate_and_up);
-    run_region([](const FeedForwardJob& job) { return job.weights.down.rows; }, &Jobs::down);
+    run_region(&ExpertWeights::gate, &Jobs::gate_and_up);
+    run_region(&ExpertWeights::down, &Jobs::down);
   }
 
  private:
-  using Part = void (Jobs::*)(const FeedForwardJob&, int64_t begin, int64_t end, ThreadScratch&) const;
+  // One thread's share of a job: rows [begin, end), and the weights that it will read afterwards.
+  struct Task {
+    const FeedForwardJob& job;
+    int64_t begin;
+    int64_t end;
+    const uint8_t* next;
+    ThreadScratch& scratch;
+  };
 
-  // All jobs' rows in one parallel region, kFeedForwardRows at a time.
-  template <typename Rows>
-  void run_region(Rows rows_of, Part part) const {
+  // All jobs' rows in one parallel region, kFeedForwardRows at a time. `first` is the matrix that `part` begins with.
+  void run_region(Matrix ExpertWeights::*first, void (Jobs::*part)(const Task&) const) const {
+    const auto rows_of = [&](const FeedForwardJob& job) { return (job.weights.*first).rows; };
     int64_t per_job = 0;
     for (const FeedForwardJob& job : jobs_)
       per_job = std::max(per_job, (rows_of(job) + kFeedForwardRows - 1) / kFeedForwardRows);
-    step_.pool.parallel(per_job * static_cast<int64_t>(jobs_.size()), [&](int64_t task, int thread) {
+    const auto job_of = [&](int64_t task) -> const FeedForwardJob& {
+      return jobs_[static_cast<size_t>(task / per_job)];
+    };
+    const auto begin_of = [&](int64_t task) { return task % per_job * kFeedForwardRows; };
+    step_.pool.parallel(per_job * static_cast<int64_t>(jobs_.size()), [&](int64_t index, int thread, int64_t next) {
       step_.check_cancelled();
-      const FeedForwardJob& job = jobs_[static_cast<size_t>(task / per_job)];
-      const int64_t begin = task % per_job * kFeedForwardRows;
+      const FeedForwardJob& job = job_of(index);
+      const int64_t begin = begin_of(index);
       const int64_t end = std::min(begin + kFeedForwardRows, rows_of(job));
-      if (begin < end) (this->*part)(job, begin, end, step_.space.threads[static_cast<size_t>(thread)]);
+      if (begin >= end) return;
+      const uint8_t* next_weights = next < 0 ? nullptr : (job_of(next).weights.*first).row(begin_of(next));
+      (this->*part)({job, begin, end, next_weights, step_.space.threads[static_cast<size_t>(thread)]});
     });
   }
 
-  // Rows [begin, end) of gate and up, the activation, and their quantisation for the down product.
-  void gate_and_up(const FeedForwardJob& job, int64_t begin, int64_t end, ThreadScratch& scratch) const {
-    const int64_t n = end - begin;
-    float* gate = scratch.gate.as<float>();
+  // Some rows of gate and up, the activation, and their quantisation for the down product.
+  void gate_and_up(const Task& task) const {
+    const FeedForwardJob& job = task.job;
+    const int64_t n = task.end - task.begin;
+    float* gate = task.scratch.gate.as<float>();
     float* up = gate + job.count * n;
     const Activations normed = step_.space.normed.view();
-    multiply(job.weights.gate, normed, job.rows, job.count, begin, end, job.gate_bias, gate, n, scratch);
-    multiply(job.weights.up, normed, job.rows, job.count, begin, end, job.up_bias, up, n, scratch);
+    multiply(task, job.weights.gate, normed, job.rows, job.gate_bias, gate, n, job.weights.up.row(task.begin));
+    multiply(task, job.weights.up, normed, job.rows, job.up_bias, up, n, task.next);
     if (step_.config().architecture->activation == Activation::kSilu) {
       step_.kernels.silu_multiply(gate, up, job.count * n);
     } else {
@@ -58,37 +72,40 @@ class Jobs {
     if (reads_quantized(step_, job.weights.down)) {
       const size_t stride = QuantizedRowLayout(inner).bytes;
       for (int64_t i = 0; i < job.count; ++i) {
-        step_.kernels.quantize(gate + i * n, begin, n, inner, job.inner_quantized + static_cast<size_t>(i) * stride);
+        step_.kernels.quantize(gate + i * n, task.begin, n, inner,
+                               job.inner_quantized + static_cast<size_t>(i) * stride);
       }
     } else {
-      for (int64_t i = 0; i < job.count; ++i) std::copy_n(gate + i * n, n, job.inner + i * inner + begin);
+      for (int64_t i = 0; i < job.count; ++i) std::copy_n(gate + i * n, n, job.inner + i * inner + task.begin);
     }
   }
 
-  void down(const FeedForwardJob& job, int64_t begin, int64_t end, ThreadScratch& scratch) const {
+  void down(const Task& task) const {
+    const FeedForwardJob& job = task.job;
     const int64_t inner = job.weights.down.cols;
     const Activations activations{job.inner, static_cast<size_t>(inner), job.inner_quantized,
                                   QuantizedRowLayout(inner).bytes};
-    multiply(job.weights.down, activations, nullptr, job.count, begin, end, job.down_bias, job.output + begin,
-             step_.config().width, scratch);
+    multiply(task, job.weights.down, activations, nullptr, job.down_bias, job.output + task.begin, step_.config().width,
+             task.next);
   }
 
-  void multiply(const Matrix& weights, const Activations& x, const int32_t* rows, int64_t count, int64_t begin,
-                int64_t end, const float* bias, float* y, int64_t y_stride, ThreadScratch& scratch) const {
+  void multiply(const Task& task, const Matrix& weights, const Activations& x, const int32_t* rows, const float* bias,
+                float* y, int64_t y_stride, const uint8_t* next) const {
     MatmulArgs args;
     args.weights = weights;
-    args.row_begin = begin;
-    args.row_end = end;
+    args.row_begin = task.begin;
+    args.row_end = task.end;
     args.activations = x;
     args.tokens = rows;
-    args.token_count = count;
+    args.token_count = task.job.count;
     args.y = y;
     args.y_stride = static_cast<size_t>(y_stride);
-    args.scratch = scratch.matmul.bytes();
+    args.scratch = task.scratch.matmul.bytes();
+    args.next = next;
     step_.kernels.matmul(args);
     if (!bias) return;
-    for (int64_t i = 0; i < count; ++i) {
-      for (int64_t r = begin; r < end; ++r) y[i * y_stride + r - begin] += bias[r];
+    for (int64_t i = 0; i < task.job.count; ++i) {
+      for (int64_t r = task.begin; r < task.end; ++r) y[i * y_stride + r - task.begin] += bias[r];
     }
   }
 

@@ -12,9 +12,8 @@ void embed(const Step& step) {
   const ModelConfig& config = step.config();
   const Matrix& table = step.model.weights.embedding;
   for_each_row(step, step.batch.rows(), [&](int64_t r, int) {
-    const auto token = static_cast<size_t>(step.batch.tokens[static_cast<size_t>(r)]);
     float* x = step.space.hidden.row(r);
-    dequantize(table.type, table.data + token * table.row_bytes, table.cols, x);
+    dequantize(table.type, table.row(step.batch.tokens[static_cast<size_t>(r)]), table.cols, x);
     if (config.embedding_scale != 1.0F) {
       for (int i = 0; i < config.width; ++i) x[i] *= config.embedding_scale;
     }

@@ -15,7 +15,17 @@ int64_t rows_per_task(const Step& step, const Product& product) {
   return std::clamp((even + kPanel - 1) / kPanel * kPanel, kPanel, kMostRows);
 }
 
-void run_part(const Step& step, const Product& product, int64_t begin, int64_t end, ThreadScratch& scratch) {
+// Rows [begin, end) of a product.
+struct Part {
+  const Product& product;
+  int64_t begin;
+  int64_t end;
+
+  const uint8_t* weights() const { return product.weights.row(begin); }
+};
+
+void run_part(const Step& step, const Part& part, const uint8_t* next, ThreadScratch& scratch) {
+  const auto& [product, begin, end] = part;
   MatmulArgs args;
   args.weights = product.weights;
   args.row_begin = begin;
@@ -25,6 +35,7 @@ void run_part(const Step& step, const Product& product, int64_t begin, int64_t e
   args.y = product.y + begin;
   args.y_stride = product.y_stride;
   args.scratch = scratch.matmul.bytes();
+  args.next = next;
   step.kernels.matmul(args);
   if (!product.bias) return;
   for (int64_t t = 0; t < product.tokens; ++t) {
@@ -47,13 +58,16 @@ void run_products(const Step& step, std::span<const Product> products) {
     rows[p] = rows_per_task(step, products[p]);
     first_task[p + 1] = first_task[p] + (products[p].weights.rows + rows[p] - 1) / rows[p];
   }
-  step.pool.parallel(first_task[products.size()], [&](int64_t task, int thread) {
-    step.check_cancelled();
+  const auto part_of = [&](int64_t task) {
     size_t p = 0;
     while (task >= first_task[p + 1]) ++p;
     const int64_t begin = (task - first_task[p]) * rows[p];
-    const int64_t end = std::min(begin + rows[p], products[p].weights.rows);
-    run_part(step, products[p], begin, end, step.space.threads[static_cast<size_t>(thread)]);
+    return Part{products[p], begin, std::min(begin + rows[p], products[p].weights.rows)};
+  };
+  step.pool.parallel(first_task[products.size()], [&](int64_t task, int thread, int64_t next) {
+    step.check_cancelled();
+    run_part(step, part_of(task), next < 0 ? nullptr : part_of(next).weights(),
+             step.space.threads[static_cast<size_t>(thread)]);
   });
 }
 

@@ -234,7 +234,7 @@ void ModelWeights::load(const std::vector<gguf::File>& files, ThreadPool& pool, 
   for (const TransposedKey& key : transposed_) {
     row.resize(static_cast<size_t>(key.rows.cols));
     for (int64_t r = 0; r < key.rows.rows; ++r) {
-      dequantize(key.rows.type, key.rows.data + static_cast<size_t>(r) * key.rows.row_bytes, key.rows.cols, row.data());
+      dequantize(key.rows.type, key.rows.row(r), key.rows.cols, row.data());
       for (int64_t c = 0; c < key.rows.cols; ++c) key.result[c * key.rows.rows + r] = row[static_cast<size_t>(c)];
     }
   }

@@ -61,3 +61,36 @@ TEST_CASE("parked threads wake for the next region") {
     CHECK(ran == 8);
   }
 }
+
+TEST_CASE("a task hears which index its thread will take next") {
+  ThreadPool alone(1);
+  std::vector<int64_t> order;
+  alone.parallel(4, [&](int64_t i, int, int64_t next) {
+    order.push_back(i);
+    CHECK(next == (i < 3 ? i + 1 : -1));
+  });
+  CHECK(order == std::vector<int64_t>{0, 1, 2, 3});
+
+  ThreadPool three(3);
+  std::vector<std::atomic<int>> runs(100);
+  three.parallel(100, [&](int64_t i, int, int64_t next) {
+    CHECK((next == -1 || next == i + 1));
+    ++runs[static_cast<size_t>(i)];
+  });
+  for (const std::atomic<int>& n : runs) CHECK(n == 1);
+}
+
+TEST_CASE("a thread that has nothing left takes over from one that is held up") {
+  ThreadPool pool(2);
+  for (const int64_t slow : {0, 99}) {  // the first task of one thread's range, the last of the other's
+    std::atomic<int> others = 0;
+    pool.parallel(100, [&](int64_t i, int) {
+      if (i != slow) {
+        ++others;
+        return;
+      }
+      while (others < 99) std::this_thread::yield();  // ends only when all other tasks are done meanwhile
+    });
+    CHECK(others == 99);
+  }
+}

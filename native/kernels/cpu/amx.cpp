@@ -1,4 +1,5 @@
-// AMX tiles for the products of many tokens; everything else is the AVX-512 set's.
+// AMX tiles for the products of many tokens, and AVX-512 as these processors like it for those of few; everything else
+// is the AVX-512 set's.
 #include <immintrin.h>
 
 #include "kernels/cpu/isa_prelude.h"
@@ -6,6 +7,8 @@
 
 namespace moeflow {
 namespace {
+constexpr bool kFastGather = true;
+
 #include "kernels/cpu/isa_avx512.inl"
 //
 #include "kernels/cpu/weight_blocks.inl"
@@ -17,10 +20,15 @@ namespace {
 // With fewer tokens registers are faster than a tile that is mostly empty. Measured (Q4_0, MAC per cycle): 34 in tiles
 // and 38 in registers for 8 tokens, 43 and 36 for 10.
 constexpr int64_t kFewestTileTokens = 9;
+static_assert(kFewestTileTokens <= Isa::kDirectTokens + 1);
 
 void matmul(const MatmulArgs& args) {
-  if (args.token_count < kFewestTileTokens || is_float(args.weights.type)) return avx512_kernels().matmul(args);
-  with_block(args.weights.type, [&](auto block) { matmul_tiles<decltype(block)>(args); });
+  if (is_float(args.weights.type)) return avx512_kernels().matmul(args);
+  read_first_panel(args);
+  with_block(args.weights.type, [&](auto block) {
+    using Block = decltype(block);
+    args.token_count < kFewestTileTokens ? matmul_direct<Block>(args) : matmul_tiles<Block>(args);
+  });
 }
 
 KernelSet make_set() {

@@ -48,6 +48,11 @@ struct Isa {
   }
   static ALWAYS_INLINE I prepare_signed(I w) { return xor_(w, set1i(static_cast<int32_t>(0x80808080))); }
 
+  static ALWAYS_INLINE int32_t scalar(const void* p) {
+    int32_t value;
+    memcpy(&value, p, sizeof(value));
+    return value;
+  }
   // Keeps GCC from turning p + 5 * stride and its like into a register each, of which there are too few.
   static ALWAYS_INLINE const uint8_t* opaque(const uint8_t* p) {
     asm("" : "+r"(p));
@@ -76,20 +81,29 @@ struct Isa {
     out[2] = _mm512_unpacklo_epi64(ab1, cd1);
     out[3] = _mm512_unpackhi_epi64(ab1, cd1);
   }
+  // Row r's four bytes at p in lane r.
   static ALWAYS_INLINE I load_u32(const uint8_t* p, size_t stride) {
-    const I lane = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
-    return _mm512_i32gather_epi32(_mm512_mullo_epi32(lane, set1i(static_cast<int32_t>(stride))), p, 1);
+    if constexpr (kFastGather) {
+      const I lane = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+      return _mm512_i32gather_epi32(_mm512_mullo_epi32(lane, set1i(static_cast<int32_t>(stride))), p, 1);
+    }
+    const auto four_rows = [&](const uint8_t* q) {
+      return _mm_set_epi32(scalar(q + 3 * stride), scalar(q + 2 * stride), scalar(q + stride), scalar(q));
+    };
+    const uint8_t* p4 = opaque(p + 4 * stride);
+    const uint8_t* p8 = opaque(p4 + 4 * stride);
+    const uint8_t* p12 = opaque(p8 + 4 * stride);
+    I v = _mm512_castsi128_si512(four_rows(p));
+    v = _mm512_inserti32x4(v, four_rows(p4), 1);
+    v = _mm512_inserti32x4(v, four_rows(p8), 2);
+    return _mm512_inserti32x4(v, four_rows(p12), 3);
   }
   static ALWAYS_INLINE I load_u16(const uint8_t* p, size_t stride) { return and_(load_u32(p, stride), set1i(0xffff)); }
   static ALWAYS_INLINE I load_u8(const uint8_t* p, size_t stride) { return and_(load_u32(p, stride), set1i(0xff)); }
 
   template <bool Signed, int MaxQ, int N>
   static ALWAYS_INLINE I dot(I sum, const I* w, const int8_t* a) {
-    for (int i = 0; i < N; ++i) {
-      int32_t four;
-      memcpy(&four, a + 4 * i, sizeof(four));
-      sum = _mm512_dpbusd_epi32(sum, w[i], set1i(four));
-    }
+    for (int i = 0; i < N; ++i) sum = _mm512_dpbusd_epi32(sum, w[i], set1i(scalar(a + 4 * i)));
     return sum;
   }
 

@@ -176,7 +176,7 @@ static ALWAYS_INLINE void for_each_panel(const MatmulArgs& args, uint8_t* scratc
   for (int64_t r = args.row_begin; r < args.row_end; r += Isa::kRows) {
     const int64_t rows = args.row_end - r < Isa::kRows ? args.row_end - r : Isa::kRows;
     const uint8_t* panel = args.weights.data + static_cast<size_t>(r) * stride;
-    const uint8_t* next = r + 2 * Isa::kRows <= args.row_end ? panel + Isa::kRows * stride : nullptr;
+    const uint8_t* next = r + Isa::kRows < args.row_end ? panel + Isa::kRows * stride : args.next;
     uint8_t* left = scratch;
     if (rows < Isa::kRows) {
       // The last rows are few: read them from a copy, the missing ones as zero, so that nothing is read past the end.
@@ -210,11 +210,16 @@ static void matmul_decoded(const MatmulArgs& args) {
                  });
 }
 
+// At most kDirectTokens tokens.
 template <class Block>
-static void matmul_quantized(const MatmulArgs& args) {
-  read_first_panel(args);
-  if (args.token_count > Isa::kDirectTokens) return matmul_decoded<Block>(args);
+static void matmul_direct(const MatmulArgs& args) {
   for_each_panel(args, args.scratch, [&](const uint8_t* panel, const uint8_t* next, int64_t rows, float* y, uint8_t*) {
     run_direct<Block, Isa::kDirectTokens>(args, panel, next, rows, y);
   });
+}
+
+template <class Block>
+static void matmul_quantized(const MatmulArgs& args) {
+  read_first_panel(args);
+  args.token_count > Isa::kDirectTokens ? matmul_decoded<Block>(args) : matmul_direct<Block>(args);
 }

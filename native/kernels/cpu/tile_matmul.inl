@@ -143,7 +143,6 @@ static TileActivations<Block> pack_tokens(const MatmulArgs& args, int64_t first,
 
 template <class Block>
 static void matmul_tiles(const MatmulArgs& args) {
-  read_first_panel(args);
   constexpr int kShift = Block::kSigned ? Isa::kSignedOffsetShift : Block::kOffsetShift;
   constexpr auto kOffset = static_cast<int8_t>(kShift == 0 ? 0 : 1 << kShift);
   const int64_t chunk_count = args.weights.cols / 32;
