@@ -10,6 +10,8 @@ export interface ModelFacts {
   denseBytes: number;
   /** All experts of all layers. */
   expertBytes: number;
+  /** Of one token in all layers, keys and values as float16. */
+  cacheBytes: number;
 }
 
 /** Values and bytes per block, by GGML type (ggml-common.h). */
@@ -52,6 +54,11 @@ export async function modelFacts(path: string): Promise<ModelFacts> {
     // A tied embedding is the output head as well, and that is read in full.
     else if (name !== 'token_embd.weight' || tied) denseBytes += bytes;
   }
+  const heads = number('attention.head_count');
+  const optional = (key: string, otherwise: number) => Number(values[`${architecture}.${key}`] ?? otherwise);
+  const headWidth = number('embedding_length') / heads;
+  const perHead = optional('attention.key_length', headWidth) + optional('attention.value_length', headWidth);
+  const cacheBytes = number('block_count') * optional('attention.head_count_kv', heads) * perHead * 2;
   const tokens = values['tokenizer.ggml.tokens'];
   return {
     name: String(values['general.name'] ?? path),
@@ -60,14 +67,16 @@ export async function modelFacts(path: string): Promise<ModelFacts> {
     expertsUsed: number('expert_used_count'),
     denseBytes,
     expertBytes,
+    cacheBytes,
   };
 }
 
 /**
- * Weight bytes one decoding step reads. With several sequences it is an expectation, as if each token chose its experts
- * independently and evenly: an expert is read when any of them chose it.
+ * Bytes that one decoding step has to read: weights, and the keys and values of `context` tokens per sequence. With several
+ * sequences the weights are an expectation, as if each token chose its experts independently and evenly: an expert is read
+ * when any of them chose it.
  */
-export function activeBytes({ denseBytes, expertBytes, experts, expertsUsed }: ModelFacts, sequences: number): number {
-  const chosen = 1 - (1 - expertsUsed / experts) ** sequences;
-  return denseBytes + expertBytes * chosen;
+export function activeBytes(facts: ModelFacts, sequences: number, context: number): number {
+  const chosen = 1 - (1 - facts.expertsUsed / facts.experts) ** sequences;
+  return facts.denseBytes + facts.expertBytes * chosen + facts.cacheBytes * context * sequences;
 }

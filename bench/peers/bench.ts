@@ -5,9 +5,9 @@ import { writeFile } from 'node:fs/promises';
 import { availableParallelism, cpus, loadavg } from 'node:os';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { modelFacts } from './active-bytes.js';
+import { type ModelFacts, modelFacts } from './active-bytes.js';
 import { bestLlamaSettings, describeSettings } from './llama-settings.js';
-import { compare, median, type Runs, roofline } from './report.js';
+import { compare, type Runs, roofline } from './report.js';
 import { type Request, type Runtime, readBandwidth, requireRuntime, runWorker } from './workers.js';
 
 try {
@@ -66,15 +66,15 @@ async function bench(): Promise<void> {
       console.log(`run ${round}, ${runtime}: ${measures.join(', ')}`);
     }
   }
-  printSummary(runs, facts, bandwidths);
+  printSummary(runs, facts, bandwidths, request.promptTokens + request.decodeTokens / 2);
   if (values.json)
     await writeFile(values.json, JSON.stringify({ request, facts, bandwidths, runs: plain(runs) }, null, 1));
 }
 
-function printSummary(runs: Runs, facts: Awaited<ReturnType<typeof modelFacts>>, bandwidths: number[]): void {
+function printSummary(runs: Runs, facts: ModelFacts, bandwidths: number[], context: number): void {
   console.log();
   for (const line of compare(runs)) console.log(line);
-  if (bandwidths.length > 0) for (const line of roofline(runs, facts, median(bandwidths))) console.log(line);
+  if (bandwidths.length > 0) for (const line of roofline(runs, facts, bandwidths, context)) console.log(line);
   for (const [runtime, made] of Object.entries(runs)) {
     for (const note of new Set(made.flatMap(({ notes }) => notes))) console.log(`${runtime}: ${note}`);
   }

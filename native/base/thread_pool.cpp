@@ -112,36 +112,37 @@ void ThreadPool::run(int64_t count, Invoke invoke, void* context) {
 
 void ThreadPool::take_tasks(int thread) {
   const auto own = static_cast<size_t>(thread);
-  take_from(ranges_[own], true, thread);
-  for (size_t i = 1; i < ranges_.size(); ++i) take_from(ranges_[(own + i) % ranges_.size()], false, thread);
+  int64_t taken = take_from(ranges_[own], true, thread);
+  for (size_t i = 1; i < ranges_.size(); ++i) taken += take_from(ranges_[(own + i) % ranges_.size()], false, thread);
+  // All at once: a counter that every task raised would travel between the processors all the time.
+  if (taken > 0) done_.fetch_add(taken, std::memory_order_acq_rel);
 }
 
-void ThreadPool::take_from(Range& range, bool front, int thread) {
+int64_t ThreadPool::take_from(Range& range, bool front, int thread) {
+  int64_t taken = 0;
   uint64_t seen = range.untaken.load(std::memory_order_acquire);
   for (;;) {
     const int64_t begin = first_of(seen);
     const int64_t end = end_of(seen);
-    if (begin == end) return;
+    if (begin == end) return taken;
     const uint64_t left = front ? pack(begin + 1, end) : pack(begin, end - 1);
-    if (!range.untaken.compare_exchange_weak(seen, left, std::memory_order_acq_rel, std::memory_order_acquire))
-      continue;
+    if (!range.untaken.compare_exchange_weak(seen, left, std::memory_order_acq_rel, std::memory_order_acquire)) continue;
     run_task(front ? begin : end - 1, thread, front && begin + 1 < end ? begin + 1 : -1);
+    ++taken;
     seen = range.untaken.load(std::memory_order_acquire);
   }
 }
 
 // After a failure the rest of the region is taken but not run.
 void ThreadPool::run_task(int64_t index, int thread, int64_t next) {
-  if (!failed_.load(std::memory_order_relaxed)) {
-    try {
-      invoke_(context_, index, thread, next);
-    } catch (...) {
-      const std::lock_guard lock(failure_mutex_);
-      if (!failure_) failure_ = std::current_exception();
-      failed_.store(true, std::memory_order_relaxed);
-    }
+  if (failed_.load(std::memory_order_relaxed)) return;
+  try {
+    invoke_(context_, index, thread, next);
+  } catch (...) {
+    const std::lock_guard lock(failure_mutex_);
+    if (!failure_) failure_ = std::current_exception();
+    failed_.store(true, std::memory_order_relaxed);
   }
-  done_.fetch_add(1, std::memory_order_acq_rel);
 }
 
 void ThreadPool::work(int thread) {

@@ -69,7 +69,7 @@ class ThreadPool {
   void stop();
   void work(int thread);
   void take_tasks(int thread);
-  void take_from(Range& range, bool front, int thread);
+  int64_t take_from(Range& range, bool front, int thread);  // returns how many
   void run_task(int64_t index, int thread, int64_t next);
 
   std::vector<std::thread> workers_;

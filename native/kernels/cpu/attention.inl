@@ -7,6 +7,14 @@ static ALWAYS_INLINE Isa::V load_cache(const void* tile, int64_t element) {
   return Isa::load16f(static_cast<const float*>(tile) + element);
 }
 
+// Fetches the 16 * D numbers from `element` on into cache.
+template <bool Half, int D>
+static ALWAYS_INLINE void prefetch_cache(const void* tile, int64_t element) {
+  constexpr int64_t kSize = Half ? 2 : 4;
+  const auto* p = static_cast<const uint8_t*>(tile) + element * kSize;
+  for (int64_t i = 0; i < 16 * D * kSize; i += 64) __builtin_prefetch(p + i, 0, 3);
+}
+
 // Raw scores of Q queries against T neighbouring key tiles.
 template <bool Half, int Q, int T>
 static void score_tiles(const AttentionArgs& args, int first_query, int64_t first_tile) {
@@ -71,7 +79,9 @@ static void sum_values(const AttentionArgs& args, int first_query, int first_dim
     const int64_t tile = position / 16;
     const int64_t tile_end = 16 * (tile + 1) < end ? 16 * (tile + 1) : end;
     int64_t element = (position - 16 * tile) * args.value_dim + first_dim;
+    const void* next = args.value_tiles[tile_end < end ? tile + 1 : tile];
     for (; position < tile_end; ++position, element += args.value_dim) {
+      prefetch_cache<Half, D>(next, element);
       Isa::V values[D];
       for (int d = 0; d < D; ++d) values[d] = load_cache<Half>(args.value_tiles[tile], element + 16 * d);
       for (int q = 0; q < Q; ++q) {
