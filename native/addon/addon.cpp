@@ -4,7 +4,7 @@
 #include "addon/arguments.h"
 #include "addon/environment.h"
 #include "addon/facts.h"
-#include "addon/kernel_problem.h"
+#include "addon/kernel_problem_object.h"
 #include "addon/model_object.h"
 #include "addon/napi_setup.h"
 #include "base/bandwidth.h"
@@ -142,7 +142,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(new Environment(env));
   CancelObject::define(env, exports);
   ModelObject::define(env, exports);
-  KernelProblem::define(env, exports);
+  KernelProblemObject::define(env, exports);
   exports.Set("inspect", Napi::Function::New<inspect>(env, "inspect"));
   exports.Set("measureReadBandwidth", Napi::Function::New<measure_bandwidth>(env, "measureReadBandwidth"));
   exports.Set("dequantize", Napi::Function::New<dequantize_blocks>(env, "dequantize"));

@@ -126,7 +126,8 @@ int64_t ThreadPool::take_from(Range& range, bool front, int thread) {
     const int64_t end = end_of(seen);
     if (begin == end) return taken;
     const uint64_t left = front ? pack(begin + 1, end) : pack(begin, end - 1);
-    if (!range.untaken.compare_exchange_weak(seen, left, std::memory_order_acq_rel, std::memory_order_acquire)) continue;
+    if (!range.untaken.compare_exchange_weak(seen, left, std::memory_order_acq_rel, std::memory_order_acquire))
+      continue;
     run_task(front ? begin : end - 1, thread, front && begin + 1 < end ? begin + 1 : -1);
     ++taken;
     seen = range.untaken.load(std::memory_order_acquire);
