@@ -7,6 +7,7 @@ export type MoeflowErrorCode =
   | 'IO'
   | 'OUT_OF_MEMORY'
   | 'CONTEXT_FULL'
+  | 'CHAT_TEMPLATE_FAILED'
   | 'CANCELLED'
   | 'DISPOSED'
   | 'ADDON_NOT_FOUND'

@@ -26,4 +26,4 @@ export type { ModelInfo } from './model/info.js';
 export { type Inspection, inspectModel } from './model/inspect.js';
 export { type LoadModelOptions, type LoadProgress, loadModel } from './model/load.js';
 export type { Model, Prompt } from './model/model.js';
-export { type EncodeOptions, Tokenizer, TokenizerError } from './tokenizer/index.js';
+export { type EncodeOptions, Tokenizer } from './tokenizer/index.js';

@@ -8,6 +8,7 @@
 
 import { createContext, Script } from 'node:vm';
 import { Environment, Interpreter, Template } from '@huggingface/jinja';
+import { InvalidArgumentError, MoeflowError } from '../errors.js';
 import type { Tokenizer } from '../tokenizer/index.js';
 
 /** A part of a message's content, as in OpenAI's API; only text is understood. */
@@ -37,12 +38,9 @@ export interface ChatTemplateOptions {
 }
 
 /** The template is missing, wrong, or refused the messages. */
-export class ChatTemplateError extends Error {
-  readonly code = 'CHAT_TEMPLATE_FAILED';
-
+export class ChatTemplateError extends MoeflowError {
   constructor(message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.name = 'ChatTemplateError';
+    super('CHAT_TEMPLATE_FAILED', message, options);
   }
 }
 
@@ -95,7 +93,7 @@ export class ChatTemplate {
    * The prompt as text. Encoding it with `parseSpecial` would read names of control tokens inside a message as control
    * tokens, so that a user could forge the end of a message: use {@link encode} for prompts of a model.
    *
-   * @throws TypeError for a wrong message, naming its index; ChatTemplateError when the template fails or refuses
+   * @throws InvalidArgumentError for a wrong message, naming its index; ChatTemplateError when the template fails or refuses
    */
   render(messages: readonly ChatMessage[], options: ChatTemplateOptions = {}): string {
     return this.#run(checkedMessages(messages), options.variables ?? {}, options);
@@ -122,7 +120,7 @@ export class ChatTemplate {
     const reserved = { ...this.#globals(options), namespace: undefined };
     const hidden = Object.keys(variables).find((name) => Object.hasOwn(reserved, name) || name === 'messages');
     if (hidden !== undefined)
-      throw new TypeError(`variables.${hidden} is a name that templates already have: leave it out.`);
+      throw new InvalidArgumentError(`variables.${hidden} is a name that templates already have: leave it out.`);
     // The same nulls that Hugging Face's `apply_chat_template` passes.
     const given = { tools: null, documents: null, ...variables, messages };
     const environment = new Environment();
@@ -205,7 +203,9 @@ function withinTime(milliseconds: number, render: () => string): string {
 function unusedMark(text: string): string {
   const mark = escapeMarks.find((candidate) => !text.includes(candidate));
   if (mark !== undefined) return mark;
-  throw new TypeError('messages contain all of the noncharacters U+FDD0 to U+FDEF, which are not text: remove them.');
+  throw new InvalidArgumentError(
+    'messages contain all of the noncharacters U+FDD0 to U+FDEF, which are not text: remove them.',
+  );
 }
 
 function mapStrings(value: unknown, map: (text: string) => string): unknown {
@@ -218,14 +218,15 @@ function mapStrings(value: unknown, map: (text: string) => string): unknown {
 /** The messages with their contents as strings. */
 function checkedMessages(messages: readonly ChatMessage[]): ChatMessage[] {
   if (!Array.isArray(messages) || messages.length === 0) {
-    throw new TypeError('messages must be an array with at least one { role, content }.');
+    throw new InvalidArgumentError('messages must be an array with at least one { role, content }.');
   }
   return messages.map((message: unknown, index) => {
     const place = `messages[${index}]`;
-    if (typeof message !== 'object' || message === null) throw new TypeError(`${place} must be { role, content }.`);
+    if (typeof message !== 'object' || message === null)
+      throw new InvalidArgumentError(`${place} must be { role, content }.`);
     const { role, content, ...rest } = message as ChatMessage;
     if (typeof role !== 'string' || role === '') {
-      throw new TypeError(`${place}.role must be a name such as "user", it is ${JSON.stringify(role)}.`);
+      throw new InvalidArgumentError(`${place}.role must be a name such as "user", it is ${JSON.stringify(role)}.`);
     }
     // An assistant's message can consist of calls alone.
     if ((content === undefined || content === null) && 'tool_calls' in rest) return { ...rest, role, content: null };
@@ -236,11 +237,13 @@ function checkedMessages(messages: readonly ChatMessage[]): ChatMessage[] {
 function contentText(content: unknown, place: string): string {
   if (typeof content === 'string') return content;
   if (!Array.isArray(content)) {
-    throw new TypeError(`${place} must be a string or an array of { type: "text", text }, it is ${typeof content}.`);
+    throw new InvalidArgumentError(
+      `${place} must be a string or an array of { type: "text", text }, it is ${typeof content}.`,
+    );
   }
   const texts = content.map((part: Partial<ChatTextPart> | null, index) => {
     if (part?.type === 'text' && typeof part.text === 'string') return part.text;
-    throw new TypeError(`${place}[${index}] must be { type: "text", text }: this model takes text only.`);
+    throw new InvalidArgumentError(`${place}[${index}] must be { type: "text", text }: this model takes text only.`);
   });
   return texts.join('\n');
 }

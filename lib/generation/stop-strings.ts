@@ -6,6 +6,8 @@
  * in the text, whatever the strings.
  */
 
+import { InvalidArgumentError } from '../errors.js';
+
 export interface StopResult {
   /** Text that cannot be part of a stop string any more. */
   readonly text: string;
@@ -18,7 +20,7 @@ export class StopStrings {
   #held = '';
   #stop: string | undefined;
 
-  /** @throws TypeError for a stop string that is empty or no well-formed string, naming its index */
+  /** @throws InvalidArgumentError for a stop string that is empty or no well-formed string, naming its index */
   constructor(stops: readonly string[]) {
     for (const [index, stop] of stops.entries()) checkStop(stop, index);
     // Longest first, so that the first match at a place is the one that counts.
@@ -102,9 +104,11 @@ class StopMatcher {
 }
 
 function checkStop(stop: unknown, index: number): void {
-  if (typeof stop !== 'string') throw new TypeError(`stop[${index}] is ${typeof stop}, expected a string.`);
-  if (stop === '') throw new TypeError(`stop[${index}] is empty, which would end every text: leave it out.`);
+  if (typeof stop !== 'string') throw new InvalidArgumentError(`stop[${index}] is ${typeof stop}, expected a string.`);
+  if (stop === '') throw new InvalidArgumentError(`stop[${index}] is empty, which would end every text: leave it out.`);
   if (/\p{Surrogate}/u.test(stop)) {
-    throw new TypeError(`stop[${index}] has half of a surrogate pair, which no generated text contains: leave it out.`);
+    throw new InvalidArgumentError(
+      `stop[${index}] has half of a surrogate pair, which no generated text contains: leave it out.`,
+    );
   }
 }

@@ -4,8 +4,8 @@
  * always comes back as it was.
  */
 
+import { InvalidFileError } from '../errors.js';
 import { toByteAlphabet } from './byte-alphabet.js';
-import { TokenizerError } from './errors.js';
 import { mergePairs } from './pair-merger.js';
 import type { PreTokenizer } from './pre-tokenizer.js';
 import type { TextModel } from './text-model.js';
@@ -75,8 +75,7 @@ export class ByteLevelBpe implements TextModel {
   #tokenOf(symbol: string): number {
     const id = this.#vocabulary.idOfText(symbol) ?? this.#unknownTokenId;
     if (id !== undefined) return id;
-    throw new TokenizerError(
-      'TOKENIZER_DATA_INVALID',
+    throw new InvalidFileError(
       `tokenizer.ggml.tokens has no token for the byte written ${JSON.stringify(symbol)} and the file names no unknown ` +
         'token, so this text cannot be encoded. Convert the model again, or pass token ids instead of text.',
     );

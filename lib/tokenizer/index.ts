@@ -1,6 +1,5 @@
 /** The tokenizer room: text to token ids and back, from a GGUF file's own vocabulary. */
 
-export { TokenizerError, type TokenizerErrorCode } from './errors.js';
 export { supportedTokenizerModels } from './setup.js';
 export { StreamingDetokenizer } from './streaming-detokenizer.js';
 export type { DecodeOptions, TokenSource } from './token-text.js';

@@ -1,7 +1,7 @@
 /** What a file's tokenizer data means once defaults are applied; problems are found here, before any text is seen. */
 
+import { InvalidFileError, UnsupportedError } from '../errors.js';
 import { ByteLevelBpe } from './byte-level-bpe.js';
-import { TokenizerError } from './errors.js';
 import { preTokenizerNamed } from './pre-tokenizer.js';
 import { SentencePieceBpe } from './sentencepiece-bpe.js';
 import type { TextModel } from './text-model.js';
@@ -21,12 +21,12 @@ export interface TokenizerSetup {
   readonly addsSpacePrefix: boolean;
   readonly warnings: readonly string[];
   /** Why text cannot be used with this vocabulary, if so. */
-  readonly unavailable?: TokenizerError;
+  readonly unavailable?: UnsupportedError;
   /** Builds the tables for encoding. */
   readonly createTextModel: () => TextModel;
 }
 
-/** @throws TokenizerError `TOKENIZER_DATA_INVALID` */
+/** @throws InvalidFileError */
 export function setUp(data: TokenizerData): TokenizerSetup {
   if (data.model === 'gpt2') return setUpByteLevel(data);
   if (data.model === 'llama') return setUpSentencePiece(data);
@@ -85,19 +85,16 @@ function setUpUnsupported(given: TokenizerData): TokenizerSetup {
   };
 }
 
-function unsupportedModel(model: string): TokenizerError {
+function unsupportedModel(model: string): UnsupportedError {
   const problem = `tokenizer.ggml.model is ${JSON.stringify(model)}, which is not supported`;
   const supported = supportedTokenizerModels.map((name) => `"${name}"`).join(', ');
-  return new TokenizerError(
-    'TOKENIZER_UNAVAILABLE',
-    `${problem}. Supported: ${supported}. Pass token ids instead of text.`,
-  );
+  return new UnsupportedError(`${problem}. Supported: ${supported}. Pass token ids instead of text.`);
 }
 
 function requireKey(value: unknown, key: string, reason: string): void {
   if (value !== undefined) return;
   const remedy = 'Convert the model again, or pass token ids instead of text.';
-  throw new TokenizerError('TOKENIZER_DATA_INVALID', `${key} is missing, and ${reason}. ${remedy}`);
+  throw new InvalidFileError(`${key} is missing, and ${reason}. ${remedy}`);
 }
 
 const idKeys = [

@@ -16,7 +16,7 @@ export class StreamingDetokenizer {
   /**
    * The text that is certain after one more token; often empty.
    *
-   * @throws TokenizerError when `tokenId` is no token of the vocabulary
+   * @throws InvalidArgumentError when `tokenId` is no token of the vocabulary
    */
   push(tokenId: number): string {
     return this.#decoder.decode(this.#text.next(tokenId), { stream: true });

@@ -3,7 +3,8 @@
  * Key names: GGUF specification, section "Tokenizer".
  */
 
-import { describeValue, TokenizerError } from './errors.js';
+import { InvalidFileError } from '../errors.js';
+import { describeValue } from './describe-value.js';
 
 /** Values of `tokenizer.ggml.token_type`. */
 export const TokenType = {
@@ -42,15 +43,15 @@ export interface TokenizerData {
 
 const remedy = 'Convert the model again, or pass token ids instead of text.';
 
-function invalid(key: string, problem: string): TokenizerError {
-  return new TokenizerError('TOKENIZER_DATA_INVALID', `${key} ${problem}. ${remedy}`);
+function invalid(key: string, problem: string): InvalidFileError {
+  return new InvalidFileError(`${key} ${problem}. ${remedy}`);
 }
 
 /**
  * Picks the `tokenizer.ggml.*` keys out of a file's metadata.
  *
  * @param metadata the file's key-value pairs; string arrays as `string[]`, number arrays as typed arrays or `number[]`
- * @throws TokenizerError `TOKENIZER_DATA_INVALID` when a key is missing or has the wrong type or length
+ * @throws InvalidFileError when a key is missing or has the wrong type or length
  */
 export function tokenizerDataFromMetadata(metadata: Readonly<Record<string, unknown>>): TokenizerData {
   const read = new MetadataReader(metadata);

@@ -1,7 +1,8 @@
 /** Text to token ids and back, by the vocabulary of a GGUF file. */
 
+import { InvalidArgumentError, MoeflowError, UnsupportedError } from '../errors.js';
+import { describeValue } from './describe-value.js';
 import { endOfGenerationIds } from './end-of-generation.js';
-import { describeValue, TokenizerError } from './errors.js';
 import { setUp, type TokenizerSetup } from './setup.js';
 import { SpecialTokenMatcher } from './special-tokens.js';
 import type { TextModel } from './text-model.js';
@@ -20,16 +21,16 @@ export interface EncodeOptions {
 /** The tokenizer of one model. Construction is cheap; tables for encoding are built at the first text. */
 export class Tokenizer implements TokenSource {
   readonly #setup: TokenizerSetup;
-  readonly #unavailable: TokenizerError | undefined;
+  readonly #unavailable: UnsupportedError | undefined;
   readonly #endIds: ReadonlySet<number>;
   readonly #matchers = new Map<boolean, SpecialTokenMatcher>();
   #model: TextModel | undefined;
 
   /**
    * @param unavailable why there is no text for these tokens: using text throws it, token ids still work
-   * @throws TokenizerError `TOKENIZER_DATA_INVALID` for data that lacks what its kind of tokenizer needs
+   * @throws InvalidFileError for data that lacks what its kind of tokenizer needs
    */
-  constructor(data: TokenizerData, unavailable?: TokenizerError) {
+  constructor(data: TokenizerData, unavailable?: UnsupportedError) {
     this.#setup = setUp(data);
     this.#unavailable = unavailable ?? this.#setup.unavailable;
     this.#endIds = endOfGenerationIds(this.#setup.data, this.#setup.vocabulary);
@@ -43,8 +44,8 @@ export class Tokenizer implements TokenSource {
     try {
       return new Tokenizer(tokenizerDataFromMetadata(metadata));
     } catch (error) {
-      if (!(error instanceof TokenizerError)) throw error;
-      const reason = new TokenizerError('TOKENIZER_UNAVAILABLE', error.message, { cause: error });
+      if (!(error instanceof MoeflowError)) throw error;
+      const reason = new UnsupportedError(error.message, { cause: error });
       return new Tokenizer({ model: 'none', tokens: [] }, reason);
     }
   }
@@ -93,7 +94,7 @@ export class Tokenizer implements TokenSource {
   /**
    * The token ids of a text. Lone surrogates become U+FFFD, as in every UTF-8 encoder of the platform.
    *
-   * @throws TokenizerError `TOKENIZER_ARGUMENT_INVALID` when `text` is no string, `TOKENIZER_UNAVAILABLE` without tokenizer
+   * @throws InvalidArgumentError when `text` is no string, UnsupportedError without tokenizer
    */
   encode(text: string, options: EncodeOptions = {}): Int32Array {
     this.#requireText();
@@ -115,7 +116,7 @@ export class Tokenizer implements TokenSource {
   /**
    * The text of tokens. Bytes that are no UTF-8 become U+FFFD.
    *
-   * @throws TokenizerError `TOKENIZER_ARGUMENT_INVALID`, naming the index, when an id is no token of the vocabulary
+   * @throws InvalidArgumentError naming the index, when an id is no token of the vocabulary
    */
   decode(tokens: ArrayLike<number>, options: DecodeOptions = {}): string {
     this.#requireText();
@@ -128,20 +129,20 @@ export class Tokenizer implements TokenSource {
     return createTextDecoder().decode(Buffer.concat(chunks));
   }
 
-  /** The exact bytes that a token stands for; of a control token, those of its name. @throws TokenizerError */
+  /** The exact bytes that a token stands for; of a control token, those of its name. @throws InvalidArgumentError */
   tokenBytes(id: number): Uint8Array {
     this.#requireText();
     this.#setup.vocabulary.checkId(id, 'token id');
     return this.#setup.vocabulary.bytesOf(id);
   }
 
-  /** The token as the vocabulary spells it, for lists and reports. @throws TokenizerError for an id that is no token */
+  /** The token as the vocabulary spells it, for lists and reports. @throws InvalidArgumentError for an id that is no token */
   tokenName(id: number): string {
     this.#setup.vocabulary.checkId(id, 'token id');
     return this.#setup.vocabulary.textOf(id);
   }
 
-  /** Whether a token stands for text; control, unknown and unused tokens do not. @throws TokenizerError */
+  /** Whether a token stands for text; control, unknown and unused tokens do not. @throws InvalidArgumentError */
   isText(id: number): boolean {
     this.#setup.vocabulary.checkId(id, 'token id');
     return this.#setup.vocabulary.isText(id);
@@ -183,7 +184,7 @@ export class Tokenizer implements TokenSource {
 
 function wellFormed(text: string): string {
   if (typeof text !== 'string') {
-    throw new TokenizerError('TOKENIZER_ARGUMENT_INVALID', `text is ${describeValue(text)}, expected a string.`);
+    throw new InvalidArgumentError(`text is ${describeValue(text)}, expected a string.`);
   }
   return text.replace(/\p{Surrogate}/gu, '\uFFFD');
 }

@@ -1,8 +1,9 @@
 /** Tokens by id and by text, and what each token is: text, a byte, a control token. */
 
+import { InvalidArgumentError } from '../errors.js';
 import { fromByteAlphabet } from './byte-alphabet.js';
+import { describeValue } from './describe-value.js';
 import { endTokenNames } from './end-of-generation.js';
-import { describeValue, TokenizerError } from './errors.js';
 import { type TokenizerData, TokenType } from './tokenizer-data.js';
 
 /** How the text of a normal token stands for bytes. */
@@ -26,11 +27,11 @@ export class Vocabulary {
     this.#spelling = spelling;
   }
 
-  /** @throws TokenizerError unless `id` is a token; `place` says where the id stands, e.g. "tokens[3]" */
+  /** @throws InvalidArgumentError unless `id` is a token; `place` says where the id stands, e.g. "tokens[3]" */
   checkId(id: number, place: string): void {
     if (Number.isInteger(id) && id >= 0 && id < this.size) return;
     const problem = `${place} is ${describeValue(id)}, expected a whole number from 0 to ${this.size - 1}`;
-    throw new TokenizerError('TOKENIZER_ARGUMENT_INVALID', `${problem}: the model has ${this.size} tokens.`);
+    throw new InvalidArgumentError(`${problem}: the model has ${this.size} tokens.`);
   }
 
   textOf(id: number): string {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { InvalidArgumentError } from '../../lib/errors.js';
 import { type ChatMessage, ChatTemplate, ChatTemplateError } from '../../lib/generation/chat-template.js';
 import { Tokenizer } from '../../lib/tokenizer/index.js';
 import {
@@ -162,6 +163,6 @@ describe('wrong messages', () => {
   ])('%j is an error that names the place', (messages, message) => {
     const chat = ChatTemplate.fromMetadata({}, demo);
     expect(() => chat.render(messages as ChatMessage[])).toThrow(message);
-    expect(() => chat.encode(messages as ChatMessage[])).toThrow(TypeError);
+    expect(() => chat.encode(messages as ChatMessage[])).toThrow(InvalidArgumentError);
   });
 });

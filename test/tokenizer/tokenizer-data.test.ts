@@ -37,7 +37,7 @@ describe('tokenizer data from metadata', () => {
     const read = () => tokenizerDataFromMetadata({ ...metadata, [key]: value });
     expect(read).toThrow(message);
     expect(read).toThrow(/pass token ids instead of text/);
-    expect(read).toThrow(expect.objectContaining({ code: 'TOKENIZER_DATA_INVALID' }));
+    expect(read).toThrow(expect.objectContaining({ code: 'INVALID_FILE' }));
   });
 
   it('names the key that is missing', () => {
@@ -83,7 +83,7 @@ describe('a model without usable tokenizer', () => {
     const tokenizer = Tokenizer.fromMetadata({});
     expect(tokenizer.vocabSize).toBe(0);
     expect(tokenizer.isEndOfGeneration(0)).toBe(false);
-    const error = expect.objectContaining({ code: 'TOKENIZER_UNAVAILABLE' });
+    const error = expect.objectContaining({ code: 'UNSUPPORTED' });
     expect(() => tokenizer.encode('a')).toThrow(error);
     expect(() => tokenizer.encode('a')).toThrow(/tokenizer\.ggml\.model is missing/);
   });
