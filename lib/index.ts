@@ -22,8 +22,9 @@ export {
 } from './generation/result.js';
 export { availableKernels, measureReadBandwidth } from './machine.js';
 export type { EvaluateOptions, Evaluation } from './model/evaluate.js';
-export type { ModelInfo } from './model/info.js';
+export type { ExpertStats } from './model/expert-stats.js';
+export type { MemoryUse, ModelInfo } from './model/info.js';
 export { type Inspection, inspectModel } from './model/inspect.js';
-export { type LoadModelOptions, type LoadProgress, loadModel } from './model/load.js';
+export { type CacheOptions, type LoadModelOptions, type LoadProgress, loadModel } from './model/load.js';
 export type { Model, Prompt } from './model/model.js';
 export { type EncodeOptions, Tokenizer } from './tokenizer/index.js';

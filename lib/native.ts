@@ -12,6 +12,9 @@ export interface NativeLoadOptions {
   batchRows?: number;
   kernels?: string;
   kvType?: 'auto' | 'f16' | 'f32';
+  /** Bytes that the process may take. */
+  ram?: number;
+  policy?: string;
 }
 
 /** What describes a model without its weights. Sizes are bytes. */
@@ -47,6 +50,38 @@ export interface NativeModelInfo extends NativeModelFacts {
   batchRows: number;
   kvType: 'f16' | 'f32';
   kernels: string;
+  /** `resident` when all experts are in memory. */
+  policy: string;
+  /** Experts that memory has places for. */
+  slots: number;
+  memory: NativeMemoryPlan;
+}
+
+/** How memory is spent, in bytes. */
+export interface NativeMemoryPlan {
+  /** For the whole process; 0 when none was given. */
+  budgetBytes: number;
+  processBytes: number;
+  denseBytes: number;
+  kvCacheBytes: number;
+  workspaceBytes: number;
+  expertBytes: number;
+}
+
+/** Since the model was loaded. */
+export interface NativeExpertCounters {
+  hits: number;
+  lateHits: number;
+  misses: number;
+  bytesRead: number;
+  stallSeconds: number;
+}
+
+export interface NativeStepResult {
+  items: NativeStepItemResult[];
+  seconds: number;
+  /** Absent when all experts are in memory. */
+  experts?: NativeExpertCounters;
 }
 
 export interface NativeSampling {
@@ -88,7 +123,7 @@ export interface NativeModel {
   createSequence(): Promise<number>;
   freeSequence(sequence: number): Promise<void>;
   truncateSequence(sequence: number, length: number): Promise<void>;
-  step(items: NativeStepItem[], cancel?: NativeCancelFlag): Promise<{ items: NativeStepItemResult[]; seconds: number }>;
+  step(items: NativeStepItem[], cancel?: NativeCancelFlag): Promise<NativeStepResult>;
   dispose(): Promise<void>;
 }
 

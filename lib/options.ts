@@ -1,6 +1,7 @@
 /** Checking of option objects: wrong types and misspelt names are errors that say what would be right. */
 
 import { InvalidArgumentError } from './errors.js';
+import { parseSize } from './model/size.js';
 
 type Check = (value: unknown, name: string) => void;
 
@@ -51,6 +52,13 @@ export const check = {
         ? value >= 0n && value < 1n << 64n
         : Number.isSafeInteger(value) && (value as number) >= 0;
     if (!fits) reject(name, 'an integer from 0 to 2^53 - 1, or a bigint below 2^64', value);
+  }) satisfies Check,
+  size: ((value, name) => {
+    const fits =
+      typeof value === 'string'
+        ? parseSize(value) !== undefined
+        : Number.isSafeInteger(value) && (value as number) >= 1;
+    if (!fits) reject(name, 'a number of bytes, or a size such as "6GiB"', value);
   }) satisfies Check,
   oneOf:
     (...values: string[]): Check =>

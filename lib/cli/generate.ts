@@ -6,7 +6,7 @@ import { UsageError } from './failure.js';
 import { jsonOf, statisticsLine } from './generation-report.js';
 import { interruptible } from './interruption.js';
 import { createLoadBar } from './load-bar.js';
-import { decimal, integer, seed, tokenIds } from './numbers.js';
+import { decimal, integer, seed, size, tokenIds } from './numbers.js';
 import { print } from './output.js';
 import { checkPromptFlags, type PromptFlags, readPrompt } from './prompt.js';
 
@@ -16,6 +16,8 @@ interface GenerateFlags extends PromptFlags, Omit<GenerateOptions, 'signal'> {
   context?: number;
   cpu?: string;
   kvType?: 'auto' | 'f16' | 'f32';
+  ram?: number;
+  policy?: 'lru' | 'lfu';
   json?: boolean;
 }
 
@@ -43,6 +45,12 @@ export function addGenerate(program: Command): void {
     )
     .option('--threads <n>', 'threads that compute (default: all processors)', integer(1, 1024))
     .option('--context <n>', "most tokens, prompt and text (default: the model's, at most 4096)", integer(1, 2 ** 24))
+    .option('--ram <size>', 'memory that the process may take, as in 6GiB (default: what the whole model needs)', size)
+    .addOption(
+      new Option('--policy <name>', 'which expert leaves memory, where not all fit')
+        .choices(['lru', 'lfu'])
+        .default('lru'),
+    )
     .addOption(new Option('--kv-type <type>', 'precision of the key/value cache').choices(['auto', 'f16', 'f32']))
     .option('--cpu <name>', 'kernel set, one that "moeflow doctor" lists (default: the fastest)');
   command
@@ -101,6 +109,8 @@ async function load(path: string, flags: GenerateFlags, signal: AbortSignal): Pr
       threads: flags.threads,
       contextLength: flags.context,
       kvType: flags.kvType,
+      ram: flags.ram,
+      cache: { policy: flags.policy },
       cpu: flags.cpu,
       signal,
       onProgress: (progress) => bar.update(progress),

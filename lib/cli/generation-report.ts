@@ -1,7 +1,7 @@
 /** What `moeflow generate` says about a finished generation. */
 
 import { type GenerationResult, type ModelInfo, nestRouting } from '../index.js';
-import { formatBytes, formatCount, formatNumber } from './format.js';
+import { formatBytes, formatCount, formatNumber, formatShare } from './format.js';
 
 /** For people, on stderr. The seed is named where it was drawn and matters. */
 export function statisticsLine(result: GenerationResult, info: ModelInfo, seedDrawn: boolean): string {
@@ -12,11 +12,24 @@ export function statisticsLine(result: GenerationResult, info: ModelInfo, seedDr
     `prompt ${speed(stats.promptTokens, stats.promptTokensPerSecond)}`,
     `generated ${speed(stats.generatedTokens, stats.generatedTokensPerSecond)}`,
     `experts used ${formatCount(stats.expertsUsed)} of ${formatCount(stats.expertsTotal)}`,
+    placement(result, info),
     `memory ${formatBytes(stats.residentBytes)}`,
     `${info.cpu}, ${info.threads} ${info.threads === 1 ? 'thread' : 'threads'}`,
     ...(seedDrawn ? [`seed ${result.seed}`] : []),
   ];
   return `[${parts.join(' | ')}]\n`;
+}
+
+/** Where the experts were: nobody should read a speed without knowing that. */
+function placement({ stats: { experts, expertsTotal } }: GenerationResult, { memory }: ModelInfo): string {
+  if (experts.policy === 'resident') return 'all in memory';
+  const parts = [
+    `${formatCount(experts.slots)} of ${formatCount(expertsTotal)} in memory (${experts.policy}`,
+    ...(memory.budgetBytes ? [`budget ${formatBytes(memory.budgetBytes)}`] : []),
+    `hit rate ${formatShare(experts.hitRate)}`,
+    `${formatBytes(experts.bytesRead)} read)`,
+  ];
+  return parts.join(', ');
 }
 
 /** For programs: one object on one line. A seed beyond 2^53 is a string, as JSON numbers cannot carry it. */

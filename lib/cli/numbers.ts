@@ -1,6 +1,7 @@
 /** Numbers of the command line. Nothing is guessed: "12abc", "" and "1e3" for a count are errors. */
 
 import { InvalidArgumentError } from 'commander';
+import { parseSize } from '../model/size.js';
 
 export function integer(low: number, high = Number.MAX_SAFE_INTEGER): (text: string) => number {
   return (text) => {
@@ -26,6 +27,12 @@ export function seed(text: string): number | bigint {
   const value = /^\d+$/.test(text) ? BigInt(text) : -1n;
   if (value < 0n || value >= 1n << 64n) throw new InvalidArgumentError('It must be an integer from 0 to 2^64 - 1.');
   return value <= Number.MAX_SAFE_INTEGER ? Number(value) : value;
+}
+
+export function size(text: string): number {
+  const bytes = parseSize(text);
+  if (bytes === undefined) throw new InvalidArgumentError('It must be a size, as in 6GiB, 1.5GB or 4096.');
+  return bytes;
 }
 
 export function tokenIds(text: string): number[] {

@@ -20,7 +20,9 @@ export interface GenerationSetting {
   maxTokens: number;
   seed: number | bigint;
   /** The stats that do not depend on this generation, filled at its end. */
-  statsOf(request: Request): Pick<GenerationStats, 'loadSeconds' | 'residentBytes' | 'expertsUsed' | 'expertsTotal'>;
+  statsOf(
+    request: Request,
+  ): Pick<GenerationStats, 'loadSeconds' | 'residentBytes' | 'expertsUsed' | 'expertsTotal' | 'experts'>;
   routingShape: { layers: number; k: number };
 }
 

@@ -1,5 +1,7 @@
 /** What a generation gives back when it is over. */
 
+import type { ExpertStats } from '../model/expert-stats.js';
+
 /**
  * Why a generation ended: `stop` at the model's end token, a stop string or {@link Generation.stop}; `length` at
  * maxTokens or the end of the context; `cancelled` when the reader left the loop.
@@ -20,6 +22,8 @@ export interface GenerationStats {
   /** Different experts used, over all layers, and how many the model has. */
   expertsUsed: number;
   expertsTotal: number;
+  /** Over the steps of this generation; those that it shared with others count in full. */
+  experts: ExpertStats;
 }
 
 /**

@@ -2,6 +2,23 @@
 
 import type { NativeModelInfo } from '../native.js';
 
+export interface MemoryUse {
+  /** That the process may take; undefined when no budget was given. */
+  budgetBytes: number | undefined;
+  /** Taken before the model came. */
+  processBytes: number;
+  /** Weights that are not experts'. */
+  denseBytes: number;
+  /** Of one sequence as long as the context. */
+  kvCacheBytes: number;
+  /** Activations of the largest step. */
+  workspaceBytes: number;
+  /** Places for experts. */
+  expertBytes: number;
+  /** How many experts have one. */
+  expertSlots: number;
+}
+
 export interface ModelInfo {
   architecture: string;
   name: string;
@@ -29,6 +46,8 @@ export interface ModelInfo {
   /** Bytes of key/value cache per token. */
   kvBytesPerToken: number;
   kvType: 'f16' | 'f32';
+  /** How memory is spent, in bytes. */
+  memory: MemoryUse;
   threads: number;
   /** The kernel set in use. */
   cpu: string;
@@ -53,6 +72,11 @@ export function modelInfo(native: NativeModelInfo): ModelInfo {
     trainedContextLength: native.trainedContextLength,
     kvBytesPerToken: native.kvType === 'f16' ? native.kvBytesPerTokenF16 : native.kvBytesPerTokenF32,
     kvType: native.kvType,
+    memory: {
+      ...native.memory,
+      budgetBytes: native.memory.budgetBytes || undefined,
+      expertSlots: native.slots,
+    },
     threads: native.threads,
     cpu: native.kernels,
   };

@@ -4,10 +4,16 @@ import { fromNative } from '../errors.js';
 import { nativeAddon } from '../native.js';
 import { check, checkOptions } from '../options.js';
 import { Model } from './model.js';
+import { parseSize } from './size.js';
 
 export interface LoadProgress {
   loadedBytes: number;
   totalBytes: number;
+}
+
+export interface CacheOptions {
+  /** Which expert leaves when another one needs its place: `lru` (default), the one unused for the longest time, or `lfu`. */
+  policy?: 'lru' | 'lfu';
 }
 
 export interface LoadModelOptions {
@@ -19,6 +25,13 @@ export interface LoadModelOptions {
   batchTokens?: number;
   /** Precision of the key/value cache. Default `auto`: f16 for quantised models, f32 for float ones. */
   kvType?: 'auto' | 'f16' | 'f32';
+  /**
+   * Memory that the process may take, in bytes or as in "6GiB". What the model needs beyond its experts comes first; if the
+   * rest does not hold them all, they come from the file when they are needed. Default: as much as the whole model takes.
+   */
+  ram?: number | string;
+  /** How the experts in memory are chosen, where not all fit. */
+  cache?: CacheOptions;
   /** Kernel set: `avx512`, `avx2`, `portable`, `reference`, ... Default: MOEFLOW_CPU, else the fastest. */
   cpu?: string;
   /** Aborts the load; the promise then rejects with the signal's reason. */
@@ -32,6 +45,8 @@ const checks = {
   contextLength: check.integer(1, 2 ** 24),
   batchTokens: check.integer(1, 2 ** 16),
   kvType: check.oneOf('auto', 'f16', 'f32'),
+  ram: check.size,
+  cache: (value: unknown) => checkOptions(value, { policy: check.oneOf('lru', 'lfu') }, 'cache'),
   cpu: check.string,
   signal: check.signal,
   onProgress: check.function,
@@ -75,6 +90,8 @@ export async function loadModel(path: string | string[], options: LoadModelOptio
         batchRows: options.batchTokens,
         kernels: options.cpu ?? process.env.MOEFLOW_CPU ?? '',
         kvType: options.kvType,
+        ram: typeof options.ram === 'string' ? parseSize(options.ram) : options.ram,
+        policy: options.cache?.policy,
       },
       flag,
       onProgress && report,

@@ -6,12 +6,13 @@ import { type ChatMessage, ChatTemplate } from '../generation/chat-template.js';
 import { Generation } from '../generation/generation.js';
 import { checkGenerateOptions, type GenerateOptions, samplingOf } from '../generation/options.js';
 import { StopStrings } from '../generation/stop-strings.js';
-import type { NativeAddon, NativeModel } from '../native.js';
+import type { NativeAddon, NativeModel, NativeModelInfo } from '../native.js';
 import { Request } from '../scheduling/request.js';
 import { Scheduler } from '../scheduling/scheduler.js';
 import { StreamingDetokenizer, Tokenizer } from '../tokenizer/index.js';
 import { checkTokens } from './check-tokens.js';
 import { type EvaluateOptions, type Evaluation, evaluate } from './evaluate.js';
+import { type ExpertStats, expertStats } from './expert-stats.js';
 import { type ModelInfo, modelInfo } from './info.js';
 
 /** Text, a conversation, or token ids. */
@@ -25,6 +26,7 @@ export class Model implements AsyncDisposable {
 
   readonly #addon: NativeAddon;
   readonly #native: NativeModel;
+  readonly #nativeInfo: NativeModelInfo;
   readonly #scheduler: Scheduler;
   readonly #loadSeconds: number;
   #tokenizer: Tokenizer | undefined;
@@ -37,9 +39,9 @@ export class Model implements AsyncDisposable {
     this.#native = native;
     this.metadata = metadata;
     this.#loadSeconds = loadSeconds;
-    const info = native.info();
-    this.info = modelInfo(info);
-    this.#scheduler = new Scheduler(addon, native, info.batchRows);
+    this.#nativeInfo = native.info();
+    this.info = modelInfo(this.#nativeInfo);
+    this.#scheduler = new Scheduler(addon, native, this.#nativeInfo.batchRows);
   }
 
   /** Text to tokens and back, by the file's own vocabulary. */
@@ -89,6 +91,7 @@ export class Model implements AsyncDisposable {
         residentBytes: this.#addon.residentBytes(),
         expertsUsed: request.distinctExperts,
         expertsTotal: this.info.expertLayers * this.info.experts,
+        experts: expertStats(this.#nativeInfo, request.experts),
       }),
       routingShape: { layers: this.info.expertLayers, k: this.info.expertsUsed },
     };
@@ -109,6 +112,11 @@ export class Model implements AsyncDisposable {
     this.#checkUsable();
     const checked = this.#promptTokens(checkTokens(tokens, this.info.vocabulary));
     return evaluate(this.#addon, this.#native, this.info, checked, options);
+  }
+
+  /** What became of the experts that all generations so far asked for. */
+  stats(): { experts: ExpertStats } {
+    return { experts: expertStats(this.#nativeInfo, this.#scheduler.experts) };
   }
 
   /** Ends all generations (they reject with DisposedError) and gives back all memory. Safe to call again. */

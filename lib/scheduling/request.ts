@@ -1,6 +1,7 @@
 /** One generation on its way through the engine: what it has read, what it has made, and who waits for it. */
 
-import type { NativeSampling, NativeStepItemResult } from '../native.js';
+import { addDifference, noExpertCounters } from '../model/expert-stats.js';
+import type { NativeExpertCounters, NativeSampling, NativeStepItemResult } from '../native.js';
 
 /** What the scheduler reports to whoever asked. All but `wantsMore` are called at most once per token or end. */
 export interface RequestListener {
@@ -24,6 +25,8 @@ export class Request {
   /** Tokens that no step has read yet. */
   pending: Int32Array;
   distinctExperts = 0;
+  /** Over the steps that this request took part in, alone or with others. */
+  experts = noExpertCounters;
   over = false;
 
   constructor(prompt: Int32Array, sampling: NativeSampling, routing: boolean, listener: RequestListener) {
@@ -32,6 +35,11 @@ export class Request {
     this.sampling = sampling;
     this.routing = routing;
     this.listener = listener;
+  }
+
+  /** Counts a step in, by the model's counters before and after it. */
+  countExperts(before: NativeExpertCounters, after: NativeExpertCounters): void {
+    this.experts = addDifference(this.experts, before, after);
   }
 
   /** Takes in the result of a step that read `count` of the pending tokens. */

@@ -1,7 +1,8 @@
 /** The loop that drives the engine: as long as there are requests, plan a step, run it, hand out the results. */
 
 import { DisposedError, fromNative } from '../errors.js';
-import type { NativeAddon, NativeCancelFlag, NativeModel, NativeStepItem } from '../native.js';
+import { noExpertCounters } from '../model/expert-stats.js';
+import type { NativeAddon, NativeCancelFlag, NativeExpertCounters, NativeModel, NativeStepItem } from '../native.js';
 import { type PlannedItem, planStep } from './plan.js';
 import type { Request } from './request.js';
 
@@ -14,11 +15,17 @@ export class Scheduler {
   #wake: (() => void) | undefined;
   #step: { requests: Request[]; flag: NativeCancelFlag } | undefined;
   #steps = 0;
+  #experts = noExpertCounters;
 
   constructor(addon: NativeAddon, model: NativeModel, tokensPerStep: number) {
     this.#addon = addon;
     this.#model = model;
     this.#budget = tokensPerStep;
+  }
+
+  /** The model's counters after the last step. */
+  get experts(): NativeExpertCounters {
+    return this.#experts;
   }
 
   /** Starts a request; it joins the next step. */
@@ -82,7 +89,9 @@ export class Scheduler {
     try {
       for (const request of requests) request.sequence ??= await this.#model.createSequence();
       if (requests.every((request) => request.over)) return;
-      const { items } = await this.#model.step(plan.map(toStepItem), flag);
+      const { items, experts = noExpertCounters } = await this.#model.step(plan.map(toStepItem), flag);
+      for (const request of requests) request.countExperts(this.#experts, experts);
+      this.#experts = experts;
       plan.forEach((planned, i) => {
         const result = items[i];
         if (result && !planned.id.over) planned.id.accept(planned.tokens, result);

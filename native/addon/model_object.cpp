@@ -21,6 +21,8 @@ EngineOptions engine_options(const Napi::Object& object) {
   options.context_length = static_cast<int>(integer_property(object, "contextLength", 0, 1 << 24, 0));
   options.batch_rows = static_cast<int>(integer_property(object, "batchRows", 1, 1 << 16, options.batch_rows));
   options.kernels = string_property(object, "kernels", "");
+  options.ram = static_cast<uint64_t>(integer_property(object, "ram", 0, int64_t{1} << 53, 0));
+  options.cache.policy = string_property(object, "policy", "lru");
   const std::string kv_type = string_property(object, "kvType", "auto");
   if (kv_type == "f16") {
     options.kv_type = KvType::kF16;
@@ -79,6 +81,9 @@ struct Loaded {
   int batch_rows;
   bool half_cache;
   std::string kernels;
+  std::string policy;
+  int slots;
+  MemoryPlan memory;
 };
 
 Loaded load_engine(std::unique_ptr<Engine>& engine, const EngineOptions& options, const std::atomic<bool>& cancelled,
@@ -88,8 +93,16 @@ Loaded load_engine(std::unique_ptr<Engine>& engine, const EngineOptions& options
   control.check();
   if (progress.wanted()) control.progress = [&](uint64_t bytes, uint64_t total) { progress.report(bytes, total); };
   engine = std::make_unique<Engine>(options, control);
-  return {describe_model(engine->model()), engine->threads(),     engine->context_length(), engine->batch_rows(),
-          engine->kv_layout().half,        engine->kernels().name};
+  const CachedExperts* cache = engine->expert_cache();
+  return {describe_model(engine->model()),
+          engine->threads(),
+          engine->context_length(),
+          engine->batch_rows(),
+          engine->kv_layout().half,
+          engine->kernels().name,
+          cache ? cache->policy() : "resident",
+          cache ? cache->slots() : engine->experts(),
+          engine->memory_plan()};
 }
 
 Napi::Object loaded_to_javascript(Napi::Env env, const Loaded& loaded) {
@@ -99,6 +112,17 @@ Napi::Object loaded_to_javascript(Napi::Env env, const Loaded& loaded) {
   info.Set("batchRows", loaded.batch_rows);
   info.Set("kvType", loaded.half_cache ? "f16" : "f32");
   info.Set("kernels", loaded.kernels);
+  info.Set("policy", loaded.policy);
+  info.Set("slots", loaded.slots);
+  Napi::Object memory = Napi::Object::New(env);
+  const auto set = [&](const char* name, uint64_t bytes) { memory.Set(name, static_cast<double>(bytes)); };
+  set("budgetBytes", loaded.memory.budget);
+  set("processBytes", loaded.memory.process);
+  set("denseBytes", loaded.memory.dense);
+  set("kvCacheBytes", loaded.memory.kv_cache);
+  set("workspaceBytes", loaded.memory.workspace);
+  set("expertBytes", loaded.memory.experts);
+  info.Set("memory", memory);
   return info;
 }
 
@@ -242,7 +266,8 @@ Napi::Value ModelObject::step(const Napi::CallbackInfo& info) {
       info.Env(), host(info.Env()), CancelObject::of(info, 1),
       [items](std::unique_ptr<Engine>& engine, const std::atomic<bool>& cancelled) {
         const auto start = std::chrono::steady_clock::now();
-        TimedResults results{loaded(engine).step(*items, cancelled), 0};
+        TimedResults results{loaded(engine).step(*items, cancelled), 0, {}};
+        if (engine->expert_cache()) results.experts = engine->expert_cache()->counters();
         results.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
         return results;
       },

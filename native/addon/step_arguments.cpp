@@ -41,6 +41,16 @@ void set_array(Napi::Object& object, const char* name, const std::vector<T>& val
   object.Set(name, array);
 }
 
+Napi::Object counters_to_javascript(Napi::Env env, const CacheCounters& counters) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("hits", static_cast<double>(counters.hits));
+  object.Set("lateHits", static_cast<double>(counters.late_hits));
+  object.Set("misses", static_cast<double>(counters.misses));
+  object.Set("bytesRead", static_cast<double>(counters.bytes_read));
+  object.Set("stallSeconds", counters.stall_seconds);
+  return object;
+}
+
 }  // namespace
 
 std::vector<StepItem> step_items(const Napi::CallbackInfo& info, size_t index) {
@@ -70,6 +80,7 @@ Napi::Value results_to_javascript(Napi::Env env, const TimedResults& results) {
   }
   object.Set("items", items);
   object.Set("seconds", results.seconds);
+  if (results.experts) object.Set("experts", counters_to_javascript(env, *results.experts));
   return object;
 }
 

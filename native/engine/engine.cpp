@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "experts/resident.h"
 
 namespace moeflow {
 namespace {
@@ -37,8 +38,26 @@ Engine::Engine(const EngineOptions& options, const LoadControl& control)
       context_length_(choose_context(options.context_length, model_.config)),
       batch_rows_(std::clamp(options.batch_rows, 1, 1 << 16)),
       kv_(KvLayout(model_.config, half_cache(options.kv_type, kernels_, model_.weights))),
-      space_(model_.config, batch_rows_, batch_rows_, context_length_, pool_.threads()) {
-  model_.load(context_length_, pool_, control);
+      space_(model_.config, batch_rows_, batch_rows_, context_length_, pool_.threads()),
+      plan_(plan_memory(model_, kv_.layout(), context_length_, space_.bytes(), options.ram)) {
+  CacheOptions cache = options.cache;
+  if (cache.bytes == 0 && !plan_.all_experts) cache.bytes = plan_.experts;
+  load(cache, control);
+}
+
+void Engine::load(const CacheOptions& cache, const LoadControl& control) {
+  std::vector<gguf::File> open;
+  for (const std::string& path : model_.files.paths) open.emplace_back(path);
+  LoadedBytes bytes;
+  bytes.in_all = model_.weights.total_bytes() + (cache.bytes > 0 ? 0 : ResidentExperts::bytes(model_.experts));
+  model_.load(context_length_, open, pool_, control, bytes);
+  if (cache.bytes > 0) {
+    auto cached = std::make_unique<CachedExperts>(model_.experts, model_.files.paths, model_.config.router.used, cache);
+    cache_ = cached.get();
+    experts_ = std::move(cached);
+  } else {
+    experts_ = std::make_unique<ResidentExperts>(model_.experts, open, pool_, control, bytes);
+  }
 }
 
 Engine::Sequence& Engine::sequence(int32_t id) {
@@ -128,7 +147,7 @@ std::vector<StepItemResult> Engine::step(const std::vector<StepItem>& items, con
   check(items);
   lay_out(items);
   const Batch batch{tokens_, positions_, sequence_of_, batch_sequences_, logit_rows_, &cancelled};
-  forward({model_, kernels_, pool_, space_, kv_.layout(), batch});
+  forward({model_, kernels_, pool_, space_, kv_.layout(), *experts_, batch});
 
   std::vector<StepItemResult> results;
   size_t row = 0;

@@ -10,7 +10,10 @@
 #include <vector>
 
 #include "engine/kv_pool.h"
+#include "engine/memory_plan.h"
 #include "engine/sampler.h"
+#include "experts/cache.h"
+#include "experts/source.h"
 #include "model/forward.h"
 #include "model/model.h"
 
@@ -25,6 +28,8 @@ struct EngineOptions {
   int batch_rows = 512;            // tokens of a step, all sequences together
   std::string kernels;             // kernel set by name; empty: the fastest
   KvType kv_type = KvType::kAuto;  // auto: F16 where activations are rounded too (quantised weights), else F32
+  uint64_t ram = 0;                // bytes that the process may take; 0: as many as the whole model needs
+  CacheOptions cache;              // of experts, where not all fit; its bytes come from `ram` unless given
 };
 
 inline constexpr int kDefaultContext = 4096;
@@ -59,6 +64,13 @@ class Engine {
   int batch_rows() const { return batch_rows_; }
   const KvLayout& kv_layout() const { return kv_.layout(); }
   size_t kv_blocks_in_use() const { return kv_.blocks_in_use(); }
+  // Of all layers.
+  int experts() const {
+    return (model_.config.layers - model_.config.leading_dense_layers) * model_.config.router.experts;
+  }
+  const MemoryPlan& memory_plan() const { return plan_; }
+  // The cache of experts, null when all are in memory.
+  const CachedExperts* expert_cache() const { return cache_; }
 
   int32_t create_sequence();
   void free_sequence(int32_t id);
@@ -82,6 +94,7 @@ class Engine {
   void check(const std::vector<StepItem>& items);
   void lay_out(const std::vector<StepItem>& items);
   void count_experts(Sequence& sequence, size_t first_row, size_t rows);
+  void load(const CacheOptions& cache, const LoadControl& control);
   StepItemResult collect(const StepItem& item, Sequence& sequence, size_t first_row, size_t first_logit_row,
                          size_t logit_rows);
 
@@ -93,6 +106,9 @@ class Engine {
   int batch_rows_;
   KvPool kv_;
   Workspace space_;
+  MemoryPlan plan_;
+  std::unique_ptr<ExpertSource> experts_;
+  const CachedExperts* cache_ = nullptr;  // what experts_ is, if it is that
   Sampler sampler_;
   std::map<int32_t, Sequence> sequences_;
   int32_t next_sequence_ = 0;

@@ -107,6 +107,15 @@ const gguf::Tensor& require_tensor(const gguf::ModelFiles& files, const std::str
   return *tensor;
 }
 
+ExpertWeights matrices_at(const ExpertRanges& ranges, const std::array<const uint8_t*, kExpertParts>& address) {
+  const auto matrix = [&](ExpertPart part) {
+    const MatrixRange& range = ranges.part[part];
+    return Matrix{address[part], range.type, range.rows, range.cols,
+                  row_bytes(range.type, static_cast<size_t>(range.cols))};
+  };
+  return {matrix(kGate), matrix(kUp), matrix(kDown)};
+}
+
 ExpertLayout find_experts(const gguf::ModelFiles& files, const ExpertShape& shape) {
   ExpertLayout layout(static_cast<size_t>(shape.layers));
   for (int layer = shape.leading_dense; layer < shape.layers; ++layer) {

@@ -39,6 +39,9 @@ struct ExpertShape {
 // [layer][expert]; empty for layers without experts.
 using ExpertLayout = std::vector<std::vector<ExpertRanges>>;
 
+// The expert's matrices, whose bytes lie at these addresses.
+ExpertWeights matrices_at(const ExpertRanges& ranges, const std::array<const uint8_t*, kExpertParts>& address);
+
 // Finds and checks every expert tensor. Throws Error(kInvalidFile) naming the file, the tensor, what was found and what
 // was expected.
 ExpertLayout find_experts(const gguf::ModelFiles& files, const ExpertShape& shape);

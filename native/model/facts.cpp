@@ -16,7 +16,7 @@ ModelFacts model_facts(const Model& model) {
   if (model.weights.output.data != embedding.data) {
     active -= std::min(active, static_cast<uint64_t>(embedding.rows) * embedding.row_bytes);
   }
-  for (const auto& layer : model.experts.layout()) {
+  for (const auto& layer : model.experts) {
     uint64_t layer_bytes = 0;
     for (const ExpertRanges& expert : layer) {
       layer_bytes += expert.bytes();

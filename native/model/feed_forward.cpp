@@ -152,40 +152,61 @@ void group_by_expert(const Step& step, const int32_t* ids, size_t stride) {
 
 const float* offset(const float* values, int64_t count) { return values ? values + count : nullptr; }
 
-// One job per expert that any row uses, in the order of the experts, and one for the shared expert.
-void collect_jobs(const Step& step, int layer, const LayerWeights& w) {
+// The rows of one expert, which lie side by side in the buffers between its matrices.
+FeedForwardJob expert_job(const Step& step, int layer, const LayerWeights& w, int32_t expert) {
   const ModelConfig& config = step.config();
   Workspace& space = step.space;
-  const size_t inner_bytes = QuantizedRowLayout(config.expert_width).bytes;
+  // See group_by_expert: an expert's begin is the end of the one before it.
+  const int32_t begin = expert == 0 ? 0 : space.expert_begin[static_cast<size_t>(expert) - 1];
+  FeedForwardJob job;
+  job.weights = step.experts.weights({layer, expert});
+  job.gate_bias = offset(w.gate_bias, int64_t{expert} * config.expert_width);
+  job.up_bias = offset(w.up_bias, int64_t{expert} * config.expert_width);
+  job.down_bias = offset(w.down_bias, int64_t{expert} * config.width);
+  job.rows = space.grouped_rows.data() + begin;
+  job.count = space.expert_begin[static_cast<size_t>(expert)] - begin;
+  job.inner = space.inner_values.as<float>() + int64_t{begin} * config.expert_width;
+  job.inner_quantized =
+      space.inner_quantized.bytes() + static_cast<size_t>(begin) * QuantizedRowLayout(config.expert_width).bytes;
+  job.output = space.outputs.as<float>() + int64_t{begin} * config.width;
+  return job;
+}
+
+// All rows through the shared expert, behind those of the others.
+FeedForwardJob shared_job(const Step& step, const LayerWeights& w) {
+  const ModelConfig& config = step.config();
+  Workspace& space = step.space;
   const int64_t assignments = int64_t{step.batch.rows()} * config.router.used;
-  space.jobs.clear();
+  FeedForwardJob job;
+  job.weights = {w.shared.gate, w.shared.up, w.shared.down};
+  job.count = step.batch.rows();
+  job.inner = space.inner_values.as<float>() + assignments * config.expert_width;
+  job.inner_quantized =
+      space.inner_quantized.bytes() + static_cast<size_t>(assignments) * QuantizedRowLayout(config.expert_width).bytes;
+  job.output = space.outputs.as<float>() + assignments * config.width;
+  return job;
+}
+
+// Runs the experts that any row uses, each as soon as it is in memory, and the shared one while others may still come.
+// Each writes to a place of its own, so that their order changes no bit.
+void run_experts(const Step& step, int layer, const LayerWeights& w) {
+  Workspace& space = step.space;
+  space.chosen.clear();
   int32_t begin = 0;
-  for (int32_t e = 0; e < config.router.experts; ++e) {
-    const int32_t end = space.expert_begin[static_cast<size_t>(e)];  // see group_by_expert
-    if (begin < end) {
-      FeedForwardJob job;
-      job.weights = step.model.experts.weights({layer, e});
-      job.gate_bias = offset(w.gate_bias, int64_t{e} * config.expert_width);
-      job.up_bias = offset(w.up_bias, int64_t{e} * config.expert_width);
-      job.down_bias = offset(w.down_bias, int64_t{e} * config.width);
-      job.rows = space.grouped_rows.data() + begin;
-      job.count = end - begin;
-      job.inner = space.inner_values.as<float>() + int64_t{begin} * config.expert_width;
-      job.inner_quantized = space.inner_quantized.bytes() + static_cast<size_t>(begin) * inner_bytes;
-      job.output = space.outputs.as<float>() + int64_t{begin} * config.width;
-      space.jobs.push_back(job);
-    }
+  for (int32_t e = 0; e < step.config().router.experts; ++e) {
+    const int32_t end = space.expert_begin[static_cast<size_t>(e)];
+    if (begin < end) space.chosen.push_back(e);
     begin = end;
   }
-  if (w.shared) {
-    FeedForwardJob job;
-    job.weights = {w.shared.gate, w.shared.up, w.shared.down};
-    job.count = step.batch.rows();
-    job.inner = space.inner_values.as<float>() + assignments * config.expert_width;
-    job.inner_quantized = space.inner_quantized.bytes() + static_cast<size_t>(assignments) * inner_bytes;
-    job.output = space.outputs.as<float>() + assignments * config.width;
-    space.jobs.push_back(job);
-  }
+  std::span<const int32_t> ready = step.experts.request(layer, space.chosen);
+  space.jobs.clear();
+  if (w.shared) space.jobs.push_back(shared_job(step, w));
+  do {
+    for (const int32_t e : ready) space.jobs.push_back(expert_job(step, layer, w, e));
+    Jobs(step, space.jobs).run();
+    space.jobs.clear();
+    ready = step.experts.next(step.batch.cancelled);
+  } while (!ready.empty());
 }
 
 // space.projected = the experts' outputs in the router's order, then the shared expert's.
@@ -235,8 +256,7 @@ void expert_feed_forward(const Step& step, int layer) {
 
   route_rows(step, w, ids, weights, stride);
   group_by_expert(step, ids, stride);
-  collect_jobs(step, layer, w);
-  Jobs(step, space.jobs).run();
+  run_experts(step, layer, w);
   combine(step, w, weights, stride);
 }
 

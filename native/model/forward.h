@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/thread_pool.h"
+#include "experts/source.h"
 #include "model/batch.h"
 #include "model/model.h"
 #include "model/workspace.h"
@@ -15,6 +16,7 @@ struct Step {
   ThreadPool& pool;
   Workspace& space;
   const KvLayout& kv;
+  ExpertSource& experts;
   const Batch& batch;
 
   const ModelConfig& config() const { return model.config; }

@@ -15,13 +15,9 @@ Model::Model(gguf::ModelFiles model_files)
       weights(files, config),
       experts(find_experts(files, expert_shape(config))) {}
 
-void Model::load(int positions, ThreadPool& pool, const LoadControl& control) {
-  std::vector<gguf::File> open;
-  for (const std::string& path : files.paths) open.emplace_back(path);
-  LoadedBytes bytes;
-  bytes.in_all = weight_bytes();
+void Model::load(int positions, const std::vector<gguf::File>& open, ThreadPool& pool, const LoadControl& control,
+                 LoadedBytes& bytes) {
   weights.load(open, pool, control, bytes);
-  experts.load(open, pool, control, bytes);
   rope = std::make_unique<RopeTable>(config.rope, positions, weights.rope_factors);
 }
 

@@ -55,6 +55,7 @@ Workspace::Workspace(const ModelConfig& config, int rows, int logit_rows, int po
   expert_begin.resize(experts + 1);
   grouped_rows.resize(batch * used);
   assignment.resize(batch * used);
+  chosen.reserve(experts);
   jobs.reserve(experts + 1);
 
   const int64_t widest = std::max({int64_t{config.width}, int64_t{config.dense_width}, int64_t{config.expert_width},
@@ -72,6 +73,22 @@ Workspace::Workspace(const ModelConfig& config, int rows, int logit_rows, int po
     scratch.key_tiles.resize(tiles);
     scratch.value_tiles.resize(tiles);
   }
+}
+
+size_t Workspace::bytes() const {
+  size_t bytes = 0;
+  for (const ActivationBuffer* buffer :
+       {&hidden, &normed, &query, &query_rank, &absorbed, &key, &value, &attended, &expanded, &projected, &selected}) {
+    bytes += buffer->bytes();
+  }
+  for (const AlignedBuffer* buffer :
+       {&router_logits, &inner_values, &inner_quantized, &outputs, &shared_gate, &logits}) {
+    bytes += buffer->size();
+  }
+  for (const ThreadScratch& scratch : threads) {
+    bytes += scratch.matmul.size() + scratch.gate.size() + scratch.scores.size();
+  }
+  return bytes;
 }
 
 }  // namespace moeflow

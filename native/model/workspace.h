@@ -17,6 +17,7 @@ class ActivationBuffer {
   ActivationBuffer(int64_t rows, int64_t cols, const char* purpose);
 
   int64_t cols() const { return cols_; }
+  size_t bytes() const { return values_.size() + quantized_.size(); }
   float* row(int64_t r) const { return values_.as<float>() + static_cast<size_t>(r * cols_); }
   uint8_t* quantized_row(int64_t r) const { return quantized_.bytes() + static_cast<size_t>(r) * quantized_bytes_; }
   Activations view() const {
@@ -59,6 +60,9 @@ struct Workspace {
   // Throws Error(kOutOfMemory). `rows` is the largest batch, `logit_rows` the most rows with logits.
   Workspace(const ModelConfig& config, int rows, int logit_rows, int positions, int threads);
 
+  // Of all buffers together.
+  size_t bytes() const;
+
   int max_rows;
   int max_logit_rows;
   size_t score_stride;
@@ -86,7 +90,8 @@ struct Workspace {
   std::vector<int32_t> expert_begin;  // [experts + 1]
   std::vector<int32_t> grouped_rows;  // [rows * k] batch row of each assignment, by expert
   std::vector<int32_t> assignment;    // [rows * k] where (row, k) went
-  std::vector<FeedForwardJob> jobs;   // of one layer
+  std::vector<int32_t> chosen;        // experts that any row uses, rising
+  std::vector<FeedForwardJob> jobs;   // those of one layer that are run side by side
   std::vector<ThreadScratch> threads;
 };
 

@@ -16,7 +16,7 @@ describe('text', () => {
     expect(code).toBe(0);
     expect(output.length).toBeGreaterThan(8);
     expect(errors).toMatch(
-      /^\[prompt \d+ tokens at [\d.,]+ tokens\/s \| generated 8 tokens at [\d.,]+ tokens\/s \| experts used \d+ of 256 \| memory [\d.]+ MiB \| \w+, \d+ threads?\]\n$/,
+      /^\[prompt \d+ tokens at [\d.,]+ tokens\/s \| generated 8 tokens at [\d.,]+ tokens\/s \| experts used \d+ of 256 \| all in memory \| memory [\d.]+ MiB \| \w+, \d+ threads?\]\n$/,
     );
   });
 
@@ -103,6 +103,28 @@ describe('ends', () => {
     expect(finishReason).toBe('length');
     // The last token is not read back, so it needs no place.
     expect(stats.promptTokens + stats.generatedTokens).toBe(13);
+  });
+});
+
+describe('--ram', () => {
+  it('keeps some experts in memory, changes no token, and says on the statistics line what it did', async () => {
+    const [all, some] = await Promise.all([
+      moeflow(['generate', ...demo, ...eightTokens, 'The module']),
+      moeflow(['generate', ...demo, ...eightTokens, 'The module', '--ram', '95MiB', '--policy', 'lfu']),
+    ]);
+    expect(some.errors).toMatch(
+      /\| \d+ of 256 in memory \(lfu, budget 95\.0 MiB, hit rate [\d.]+ %, [\d.]+ MiB read\) \|/,
+    );
+    expect(some.output).toBe(all.output);
+  });
+
+  it('that is no size, or too small, is an error that says what would do', async () => {
+    const wrong = await moeflow(['generate', ...demo, '--ram', 'much', 'Hello']);
+    expect(wrong.code).toBe(2);
+    expect(wrong.errors).toContain('It must be a size, as in 6GiB, 1.5GB or 4096.');
+    const small = await moeflow(['generate', ...demo, '--ram', '10MiB', 'Hello']);
+    expect(small.code).toBe(1);
+    expect(small.errors).toMatch(/a memory budget of 10 MiB is too small: at least \d+ MiB are needed/);
   });
 });
 

@@ -50,6 +50,9 @@ export class ScriptedEngine implements NativeModel {
       expertsUsed: 1,
       contextLength,
       batchRows,
+      policy: 'resident',
+      slots: 2,
+      memory: {},
     } as NativeModelInfo;
   }
 

@@ -26,15 +26,21 @@ class TinyFile {
   explicit TinyFile(const TinyOptions& options) : TinyFile(TinyModel(options)) {}
 
   const std::string& path() const { return path_; }
-  std::unique_ptr<Engine> engine(int threads = 1, int batch_rows = 256, const char* kernels = "",
-                                 KvType kv = KvType::kAuto) const {
+  EngineOptions options() const {
     EngineOptions options;
     options.paths = {path_};
-    options.threads = threads;
-    options.batch_rows = batch_rows;
-    options.kernels = kernels;
-    options.kv_type = kv;
-    return std::make_unique<Engine>(options, LoadControl());
+    options.threads = 1;
+    options.batch_rows = 256;
+    return options;
+  }
+  std::unique_ptr<Engine> engine(int threads = 1, int batch_rows = 256, const char* kernels = "",
+                                 KvType kv = KvType::kAuto) const {
+    EngineOptions chosen = options();
+    chosen.threads = threads;
+    chosen.batch_rows = batch_rows;
+    chosen.kernels = kernels;
+    chosen.kv_type = kv;
+    return std::make_unique<Engine>(chosen, LoadControl());
   }
 
  private:

@@ -97,7 +97,10 @@ TEST_CASE("weights arrive in memory with exactly the file's bytes, and are count
     const TinyModel tiny(options);
     Model model(gguf::open_model_files({directory.write("m.gguf", tiny.file())}));
     ThreadPool pool(2);
-    model.load(8, pool, {});
+    std::vector<gguf::File> open;
+    open.emplace_back(model.files.paths[0]);
+    LoadedBytes loaded;
+    model.load(8, open, pool, {}, loaded);
     CHECK(model.config.vocabulary == kVocabulary);
     const auto check = [&](const Matrix& matrix, const char* name) {
       const TinyTensor& tensor = tiny.tensors.at(name);

@@ -1,4 +1,4 @@
-#include "experts/store.h"
+#include "experts/resident.h"
 
 namespace moeflow {
 namespace {
@@ -7,15 +7,11 @@ namespace {
 constexpr uint64_t kAlignment = 64;
 uint64_t aligned(uint64_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
 
-Matrix matrix_at(const MatrixRange& range, const uint8_t* data) {
-  return {data, range.type, range.rows, range.cols, row_bytes(range.type, static_cast<size_t>(range.cols))};
-}
-
 }  // namespace
 
-uint64_t ExpertStore::total_bytes() const {
+uint64_t ResidentExperts::bytes(const ExpertLayout& layout) {
   uint64_t total = 0;
-  for (const auto& layer : layout_) {
+  for (const auto& layer : layout) {
     for (const ExpertRanges& expert : layer) {
       for (const MatrixRange& range : expert.part) total += aligned(range.bytes);
     }
@@ -23,9 +19,9 @@ uint64_t ExpertStore::total_bytes() const {
   return total;
 }
 
-void ExpertStore::load(const std::vector<gguf::File>& files, ThreadPool& pool, const LoadControl& control,
-                       LoadedBytes& bytes) {
-  arena_ = AlignedBuffer(total_bytes(), "experts");
+ResidentExperts::ResidentExperts(const ExpertLayout& layout, const std::vector<gguf::File>& files, ThreadPool& pool,
+                                 const LoadControl& control, LoadedBytes& bytes)
+    : layout_(layout), arena_(ResidentExperts::bytes(layout), "experts") {
   uint8_t* at = arena_.bytes();
   std::vector<ReadJob> jobs;
   for (const auto& layer : layout_) {
@@ -43,11 +39,9 @@ void ExpertStore::load(const std::vector<gguf::File>& files, ThreadPool& pool, c
   read_all(files, jobs, pool, control, bytes);
 }
 
-ExpertWeights ExpertStore::weights(ExpertId id) const {
-  const auto& ranges = layout_[static_cast<size_t>(id.layer)][static_cast<size_t>(id.expert)].part;
-  const auto& address = address_[static_cast<size_t>(id.layer)][static_cast<size_t>(id.expert)];
-  return {matrix_at(ranges[kGate], address[kGate]), matrix_at(ranges[kUp], address[kUp]),
-          matrix_at(ranges[kDown], address[kDown])};
+ExpertWeights ResidentExperts::weights(ExpertId id) const {
+  return matrices_at(layout_[static_cast<size_t>(id.layer)][static_cast<size_t>(id.expert)],
+                     address_[static_cast<size_t>(id.layer)][static_cast<size_t>(id.expert)]);
 }
 
 }  // namespace moeflow

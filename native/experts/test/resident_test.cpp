@@ -1,5 +1,5 @@
-// The store gives back exactly the bytes of each expert, whatever the layout of the file.
-#include "experts/store.h"
+// Resident experts hold exactly the bytes of each expert, whatever the layout of the file.
+#include "experts/resident.h"
 
 #include <doctest/doctest.h>
 
@@ -23,14 +23,13 @@ TEST_CASE("each expert's matrices hold the file's bytes, with their types and sh
     const ExpertFile expected(layout);
     const TemporaryDirectory directory;
     const gguf::ModelFiles files = gguf::open_model_files({directory.write("m.gguf", expected.bytes.file())});
-    ExpertStore store(find_experts(files, kShape));
-    CHECK(store.total_bytes() == 8 * (2 * 64 * 34 + 32 * 64 * 4));  // all multiples of a cache line
+    const ExpertLayout layout_of_file = find_experts(files, kShape);
+    CHECK(ResidentExperts::bytes(layout_of_file) == 8 * (2 * 64 * 34 + 32 * 64 * 4));  // all multiples of a cache line
     std::vector<gguf::File> open;
     open.emplace_back(files.paths[0]);
     LoadedBytes loaded;
-    loaded.in_all = store.total_bytes();
-    store.load(open, pool, {}, loaded);
-    CHECK(loaded.read == loaded.in_all);
+    const ResidentExperts store(layout_of_file, open, pool, {}, loaded);
+    CHECK(loaded.read == ResidentExperts::bytes(layout_of_file));
     for (int layer = 1; layer < 3; ++layer) {
       for (int e = 0; e < 4; ++e) {
         const ExpertWeights weights = store.weights({layer, e});
@@ -58,12 +57,12 @@ TEST_CASE("experts may lie in different files of one model") {
   directory.write("m-00001-of-00002.gguf", shards[0].file());
   directory.write("m-00002-of-00002.gguf", shards[1].file());
   const gguf::ModelFiles files = gguf::open_model_files({directory.at("m-00001-of-00002.gguf")});
-  ExpertStore store(find_experts(files, kShape));
+  const ExpertLayout layout = find_experts(files, kShape);
   std::vector<gguf::File> open;
   for (const std::string& path : files.paths) open.emplace_back(path);
   ThreadPool pool(3);
   LoadedBytes loaded;
-  store.load(open, pool, {}, loaded);
+  const ResidentExperts store(layout, open, pool, {}, loaded);
   CHECK(bytes_of(store.weights({2, 3}).gate) == whole.content.at({2, 3, kGate}));
   CHECK(bytes_of(store.weights({2, 3}).up) == whole.content.at({2, 3, kUp}));
   CHECK(bytes_of(store.weights({1, 0}).down) == whole.content.at({1, 0, kDown}));

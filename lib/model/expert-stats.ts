@@ -1,0 +1,58 @@
+/** What became of the experts that were asked for: in memory already, or read from the file. */
+
+import type { NativeExpertCounters, NativeModelInfo } from '../native.js';
+
+export interface ExpertStats {
+  /** The policy that decides which expert leaves memory, or `resident` when all stay. */
+  policy: string;
+  /** Experts that memory has places for. */
+  slots: number;
+  /** Bytes of these places. */
+  budgetBytes: number;
+  /** Experts that were in memory when a layer asked for them; one per layer, step and expert. */
+  hits: number;
+  /** That were on their way. */
+  lateHits: number;
+  /** That had to be asked for. */
+  misses: number;
+  /** Bytes read from the file for them. */
+  bytesRead: number;
+  /** Seconds in which the computation waited for reads. */
+  stallSeconds: number;
+  /** hits / (hits + lateHits + misses); 1 when all stay in memory. */
+  hitRate: number;
+}
+
+export const noExpertCounters: NativeExpertCounters = {
+  hits: 0,
+  lateHits: 0,
+  misses: 0,
+  bytesRead: 0,
+  stallSeconds: 0,
+};
+
+/** `sum` and what came between the counters `before` and `after`. */
+export function addDifference(
+  sum: NativeExpertCounters,
+  before: NativeExpertCounters,
+  after: NativeExpertCounters,
+): NativeExpertCounters {
+  return {
+    hits: sum.hits + after.hits - before.hits,
+    lateHits: sum.lateHits + after.lateHits - before.lateHits,
+    misses: sum.misses + after.misses - before.misses,
+    bytesRead: sum.bytesRead + after.bytesRead - before.bytesRead,
+    stallSeconds: sum.stallSeconds + after.stallSeconds - before.stallSeconds,
+  };
+}
+
+export function expertStats(info: NativeModelInfo, counters: NativeExpertCounters): ExpertStats {
+  const uses = counters.hits + counters.lateHits + counters.misses;
+  return {
+    policy: info.policy,
+    slots: info.slots,
+    budgetBytes: info.memory.expertBytes,
+    ...counters,
+    hitRate: uses === 0 ? (info.policy === 'resident' ? 1 : 0) : counters.hits / uses,
+  };
+}

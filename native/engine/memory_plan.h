@@ -1,0 +1,27 @@
+// How a memory budget is spent, computed before anything large is allocated.
+#pragma once
+
+#include <cstdint>
+
+#include "model/batch.h"
+#include "model/model.h"
+
+namespace moeflow {
+
+// All in bytes.
+struct MemoryPlan {
+  uint64_t budget = 0;     // for the whole process; 0: as much as it takes
+  uint64_t process = 0;    // resident before the model came
+  uint64_t dense = 0;      // weights that are not experts'
+  uint64_t kv_cache = 0;   // of one sequence as long as the context
+  uint64_t workspace = 0;  // activations of the largest step
+  uint64_t experts = 0;    // for experts: all of them, or slots for some
+  bool all_experts = true;
+};
+
+// Throws Error(kInvalidArgument) for a budget that is too small, naming the smallest that works and what it consists
+// of.
+MemoryPlan plan_memory(const Model& model, const KvLayout& kv, int context_length, uint64_t workspace_bytes,
+                       uint64_t budget);
+
+}  // namespace moeflow

@@ -1,0 +1,160 @@
+// Promise 1 once more: with experts that come and go, logits are those of the model that is wholly in memory, to the
+// bit.
+#include <doctest/doctest.h>
+
+#include <thread>
+
+#include "base/error.h"
+#include "engine/test/engine_runs.h"
+
+using namespace moeflow;
+using namespace moeflow::test;
+
+namespace {
+
+std::vector<TinyOptions> models() {
+  std::vector<TinyOptions> all(3);
+  all[1].q8_0 = true;
+  all[2].q8_0 = true;
+  all[2].architecture = "deepseek2";  // shared experts, leading dense layers
+  return all;
+}
+
+}  // namespace
+
+TEST_CASE("any number of slots, any policy, any chunks and threads: the same bits") {
+  const std::vector<int32_t> tokens = random_tokens(37, 11);
+  for (const TinyOptions& tiny : models()) {
+    CAPTURE(tiny.architecture);
+    CAPTURE(tiny.q8_0);
+    const TinyFile file(tiny);
+    const Outcome expected = run_alone(*file.engine(), tokens);
+    EngineOptions options = file.options();
+    options.threads = 2;
+    options.cache.poison = true;
+    const ExpertLayout layout = file.engine()->model().experts;
+    const uint64_t most = CachedExperts::most_bytes(layout);
+    for (const char* policy : {"lru", "lfu"}) {
+      options.cache.policy = policy;
+      for (uint64_t bytes = CachedExperts::fewest_bytes(layout, 2); bytes <= most; bytes += most / 8) {
+        CAPTURE(policy);
+        options.cache.bytes = bytes;
+        Engine engine(options, LoadControl());
+        REQUIRE(engine.expert_cache());
+        for (const size_t chunk : {size_t{1}, size_t{5}, size_t{37}}) {
+          CHECK(run_alone(engine, tokens, chunk).same_bits_as(expected));
+        }
+        CHECK(engine.expert_cache()->counters().misses > 0);
+      }
+    }
+  }
+}
+
+TEST_CASE("slow reads that end in any order, and several sequences in a step: the same bits") {
+  const TinyFile file(models()[1]);
+  std::vector<std::vector<int32_t>> prompts;
+  std::vector<Outcome> expected;
+  const auto whole = file.engine();
+  for (unsigned i = 0; i < 3; ++i) {
+    prompts.push_back(random_tokens(24, 30 + i));
+    expected.push_back(run_alone(*whole, prompts.back()));
+  }
+  EngineOptions options = file.options();
+  options.threads = 2;
+  options.cache.bytes = CachedExperts::fewest_bytes(whole->model().experts, 2);
+  options.cache.poison = true;
+  std::atomic<unsigned> reads = 0;
+  options.cache.before_read = [&](uint32_t, uint64_t) {
+    std::this_thread::sleep_for(std::chrono::microseconds(reads.fetch_add(1) * 7919 % 300));
+  };
+  Engine engine(options, LoadControl());
+  std::vector<int32_t> sequences;
+  for (size_t i = 0; i < prompts.size(); ++i) sequences.push_back(engine.create_sequence());
+  std::vector<Outcome> outcomes(prompts.size());
+  for (size_t at = 0; at < 24; at += 4) {
+    std::vector<StepItem> items;
+    for (size_t i = 0; i < prompts.size(); ++i) items.push_back(ask(sequences[i], prompts[i], at, 4));
+    const auto results = engine.step(items, kNotCancelled);
+    for (size_t i = 0; i < prompts.size(); ++i) outcomes[i].append(results[i]);
+  }
+  for (size_t i = 0; i < prompts.size(); ++i) CHECK(outcomes[i].same_bits_as(expected[i]));
+}
+
+TEST_CASE("a read that fails ends the step with an error; the sequence is as it was and goes on to the same bits") {
+  const std::vector<int32_t> tokens = random_tokens(20, 12);
+  const TinyFile file(models()[1]);
+  const auto whole = file.engine();
+  const Outcome expected = run_alone(*whole, tokens);
+  EngineOptions options = file.options();
+  options.cache.bytes = CachedExperts::fewest_bytes(whole->model().experts, 2);
+  std::atomic<bool> broken = false;
+  options.cache.before_read = [&](uint32_t, uint64_t) {
+    if (broken) throw std::runtime_error("the disk is gone");
+  };
+  Engine engine(options, LoadControl());
+  const int32_t sequence = engine.create_sequence();
+  Outcome outcome;
+  for (size_t at = 0; at < tokens.size(); at += 5) {
+    broken = true;
+    CHECK_THROWS_AS(engine.step({ask(sequence, tokens, at, 5)}, kNotCancelled), Error);
+    broken = false;
+    outcome.append(engine.step({ask(sequence, tokens, at, 5)}, kNotCancelled)[0]);
+  }
+  CHECK(outcome.same_bits_as(expected));
+}
+
+TEST_CASE("the counters are those of a recount from the routes") {
+  const TinyFile file(models()[0]);
+  const auto whole = file.engine();
+  EngineOptions options = file.options();
+  options.cache.bytes = CachedExperts::most_bytes(whole->model().experts) / 2;
+  Engine engine(options, LoadControl());
+  const Outcome outcome = run_alone(engine, random_tokens(60, 13), 1);
+
+  // Least recently used among 4 of the 8 experts, token by token and layer by layer: those that are there first.
+  uint64_t hits = 0, misses = 0;
+  std::vector<int32_t> recent;  // the most recently used one last
+  const auto use = [&](int32_t expert) {
+    if (const auto found = std::find(recent.begin(), recent.end(), expert); found != recent.end()) recent.erase(found);
+    recent.push_back(expert);
+  };
+  for (size_t at = 0; at < outcome.experts.size(); at += 2) {
+    std::vector<int32_t> wanted;
+    for (size_t k = 0; k < 2; ++k) wanted.push_back(static_cast<int32_t>(at / 2 % 2) * 4 + outcome.experts[at + k]);
+    std::sort(wanted.begin(), wanted.end());
+    std::vector<int32_t> absent;
+    for (const int32_t expert : wanted) {
+      if (std::find(recent.begin(), recent.end(), expert) == recent.end()) {
+        absent.push_back(expert);
+      } else {
+        ++hits;
+        use(expert);
+      }
+    }
+    for (const int32_t expert : absent) {
+      ++misses;
+      if (recent.size() == 4) recent.erase(recent.begin());
+      use(expert);
+    }
+  }
+  CHECK(engine.expert_cache()->counters().hits == hits);
+  CHECK(engine.expert_cache()->counters().misses == misses);
+  CHECK(hits > 0);
+}
+
+TEST_CASE("a budget for the whole process becomes slots, and one that is too small names the smallest that works") {
+  const TinyFile file(models()[1]);
+  EngineOptions options = file.options();
+  options.ram = uint64_t{1} << 40;
+  CHECK_FALSE(Engine(options, LoadControl()).expert_cache());
+  options.ram = 1 << 20;
+  std::string message;
+  try {
+    Engine(options, LoadControl());
+  } catch (const Error& error) {
+    CHECK(error.code() == ErrorCode::kInvalidArgument);
+    message = error.what();
+  }
+  CHECK(message.find("a memory budget of 1 MiB is too small: at least ") == 0);
+  CHECK(message.find(" the 2 experts that a token uses in a layer)") != std::string::npos);
+}

@@ -1,0 +1,17 @@
+#include "experts/policy/policy.h"
+
+#include "base/error.h"
+#include "experts/policy/lfu.h"
+#include "experts/policy/lru.h"
+
+namespace moeflow {
+
+const char* policy_names() { return "lru, lfu"; }
+
+std::unique_ptr<EvictionPolicy> make_policy(std::string_view name, int32_t experts) {
+  if (name == "lru") return std::make_unique<LruPolicy>(experts);
+  if (name == "lfu") return std::make_unique<LfuPolicy>(experts);
+  fail(ErrorCode::kInvalidArgument, "there is no policy ", name, "; known are ", policy_names());
+}
+
+}  // namespace moeflow

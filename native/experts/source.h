@@ -1,0 +1,29 @@
+// The door of this room: how a layer gets at the experts that its router chose. Behind it they may all be in memory, or
+// come and go; whoever asks gets matrices and cannot tell.
+#pragma once
+
+#include <atomic>
+#include <span>
+
+#include "experts/expert.h"
+
+namespace moeflow {
+
+class ExpertSource {
+ public:
+  virtual ~ExpertSource() = default;
+
+  // Asks for the different experts that a layer needs, and returns those that are in memory already, in any order.
+  // Ends the request before, whether or not all of that one's experts were used.
+  virtual std::span<const int32_t> request(int32_t layer, std::span<const int32_t> experts) = 0;
+
+  // Takes back what was handed out last and returns experts of the request that have come since, waiting for the first
+  // of them. Empty when all have been handed out. Throws Error(kIo) naming the file and the place, or Error(kCancelled)
+  // once `cancelled` is set; the other experts of the model can be used as before.
+  virtual std::span<const int32_t> next(const std::atomic<bool>* cancelled) = 0;
+
+  // The matrices of an expert that was handed out last, as long as it is.
+  virtual ExpertWeights weights(ExpertId id) const = 0;
+};
+
+}  // namespace moeflow

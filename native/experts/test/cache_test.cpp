@@ -1,0 +1,251 @@
+// Experts that come and go hold the file's bytes whenever they are handed out, and the counters say what happened.
+#include "experts/cache.h"
+
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <random>
+#include <stdexcept>
+#include <thread>
+
+#include "base/error.h"
+#include "experts/test/expert_files.h"
+
+using namespace moeflow;
+using namespace moeflow::test;
+
+namespace {
+
+// A file with 8 experts (layers 1 and 2 with 4 each), and caches over it.
+struct Files {
+  explicit Files(Layout layout = Layout::kStacks)
+      : file(layout),
+        path(directory.write("m.gguf", file.bytes.file())),
+        layout(find_experts(gguf::open_model_files({path}), kShape)) {}
+
+  // `slots`: how many experts have a place.
+  std::unique_ptr<CachedExperts> cache(uint64_t slots, CacheOptions options = {}) const {
+    options.bytes = CachedExperts::most_bytes(layout) * slots / 8;
+    options.poison = true;
+    return std::make_unique<CachedExperts>(layout, std::vector<std::string>{path}, 2, options);
+  }
+
+  bool holds(const ExpertWeights& weights, int layer, int expert) const {
+    const auto same = [&](const Matrix& matrix, ExpertPart part) {
+      const std::string& content = file.content.at({layer, expert, part});
+      return content.size() == static_cast<size_t>(matrix.rows) * matrix.row_bytes &&
+             std::equal(content.begin(), content.end(), reinterpret_cast<const char*>(matrix.data));
+    };
+    return same(weights.gate, kGate) && same(weights.up, kUp) && same(weights.down, kDown);
+  }
+
+  TemporaryDirectory directory;
+  ExpertFile file;
+  std::string path;
+  ExpertLayout layout;
+};
+
+// Uses experts as a layer does; returns how many were there at once.
+size_t use(CachedExperts& cache, const Files& files, int layer, const std::vector<int32_t>& experts) {
+  std::map<int32_t, int> seen;
+  std::span<const int32_t> ready = cache.request(layer, experts);
+  const size_t at_once = ready.size();
+  do {
+    for (const int32_t expert : ready) {
+      ++seen[expert];
+      CHECK(files.holds(cache.weights({layer, expert}), layer, expert));
+    }
+    ready = cache.next(nullptr);
+  } while (!ready.empty());
+  CHECK(seen.size() == experts.size());
+  for (const int32_t expert : experts) CHECK(seen[expert] == 1);
+  return at_once;
+}
+
+std::string message_of(const std::function<void()>& action, ErrorCode code) {
+  try {
+    action();
+  } catch (const Error& error) {
+    CHECK(error.code() == code);
+    return error.what();
+  }
+  FAIL("nothing was thrown");
+  return {};
+}
+
+}  // namespace
+
+TEST_CASE("each expert is handed out once, with exactly the file's bytes, in any layout and with any number of slots") {
+  for (const Layout layout : {Layout::kStacks, Layout::kMerged, Layout::kPerExpert}) {
+    const Files files(layout);
+    for (uint64_t slots = 2; slots <= 8; ++slots) {
+      CAPTURE(static_cast<int>(layout));
+      CAPTURE(slots);
+      const auto cache = files.cache(slots);
+      CHECK(cache->slots() == static_cast<int>(slots));
+      std::mt19937 random(static_cast<unsigned>(slots));
+      for (int round = 0; round < 40; ++round) {
+        std::vector<int32_t> experts;
+        for (int32_t e = 0; e < 4; ++e) {
+          if (random() % 2 != 0) experts.push_back(e);
+        }
+        use(*cache, files, 1 + round % 2, experts);
+      }
+    }
+  }
+}
+
+TEST_CASE("hits, misses and bytes are those of a recount by hand") {
+  const Files files;
+  const auto cache = files.cache(2);
+  CHECK(use(*cache, files, 1, {0, 1}) == 0);
+  CHECK(use(*cache, files, 1, {0, 1}) == 2);
+  CHECK(use(*cache, files, 1, {1, 2}) == 1);  // 0 leaves
+  CHECK(use(*cache, files, 2, {1}) == 0);     // another layer's 1; 1 of layer 1 leaves
+  CHECK(use(*cache, files, 1, {2}) == 1);
+  CHECK(use(*cache, files, 1, {0, 1, 2, 3}) == 1);  // more than there are slots for: one after the other
+  const CacheCounters& counters = cache->counters();
+  CHECK(counters.hits == 5);
+  CHECK(counters.misses == 7);
+  CHECK(counters.late_hits == 0);
+  // Gate and up are 2176 bytes, down 8192; each is read in whole blocks of 4096.
+  CHECK(counters.bytes_read >= 7 * (2 * 2176 + 8192));
+  CHECK(counters.bytes_read <= 7 * (2 * 2 + 3) * 4096);
+  CHECK(counters.stall_seconds > 0);
+}
+
+TEST_CASE("on random routing every policy hits in slots / experts of the cases") {
+  const Files files;
+  for (const char* policy : {"lru", "lfu"}) {
+    CAPTURE(policy);
+    CacheOptions options;
+    options.policy = policy;
+    const auto cache = files.cache(4, options);
+    std::mt19937 random(5);
+    for (int i = 0; i < 4000; ++i)
+      use(*cache, files, 1 + static_cast<int>(random() % 2), {static_cast<int32_t>(random() % 4)});
+    // 4000 uses at a probability of one half: 3 standard deviations are 95.
+    CHECK(cache->counters().hits == doctest::Approx(2000).epsilon(0.0475));
+  }
+}
+
+TEST_CASE("an expert that is on its way is waited for, not read again") {
+  const Files files;
+  std::atomic<bool> hold = true;
+  CacheOptions options;
+  options.before_read = [&](uint32_t, uint64_t) {
+    while (hold) std::this_thread::yield();
+  };
+  const auto cache = files.cache(4, options);
+  CHECK(cache->request(1, std::vector<int32_t>{0, 1}).empty());
+  // The step was given up; the next one wants one of the two.
+  CHECK(cache->request(1, std::vector<int32_t>{1}).empty());
+  hold = false;
+  const auto ready = cache->next(nullptr);
+  REQUIRE(ready.size() == 1);
+  CHECK(ready[0] == 1);
+  CHECK(files.holds(cache->weights({1, 1}), 1, 1));
+  CHECK(cache->next(nullptr).empty());
+  CHECK(cache->counters().misses == 2);
+  CHECK(cache->counters().late_hits == 1);
+}
+
+TEST_CASE("the order in which reads end changes nothing") {
+  const Files files;
+  CacheOptions options;
+  std::atomic<unsigned> reads = 0;
+  options.before_read = [&](uint32_t, uint64_t) {
+    std::this_thread::sleep_for(std::chrono::microseconds(reads.fetch_add(1) * 7919 % 700));
+  };
+  const auto cache = files.cache(3, options);
+  for (int round = 0; round < 30; ++round) use(*cache, files, 1 + round % 2, {0, 1, 2, 3});
+}
+
+TEST_CASE("a failed read is an error that names the expert, and everything else works on") {
+  const Files files;
+  std::atomic<bool> broken = true;
+  CacheOptions options;
+  options.before_read = [&](uint32_t, uint64_t) {
+    if (broken) throw std::runtime_error("the disk is gone");
+  };
+  const auto cache = files.cache(4, options);
+  for (int i = 0; i < 3; ++i) {
+    const std::string message = message_of(
+        [&] {
+          cache->request(2, std::vector<int32_t>{3});
+          cache->next(nullptr);
+        },
+        ErrorCode::kIo);
+    CHECK(message == "expert 3 of layer 2: the disk is gone");
+  }
+  broken = false;
+  use(*cache, files, 2, {0, 3});
+  use(*cache, files, 1, {0, 1, 2, 3});
+}
+
+TEST_CASE("who waits for a read that somebody else began is not hit by its failure, but reads again") {
+  const Files files;
+  std::atomic<bool> hold = true;
+  std::atomic<bool> broken = true;
+  CacheOptions options;
+  options.before_read = [&](uint32_t, uint64_t) {
+    while (hold) std::this_thread::yield();
+    if (broken.exchange(false)) throw std::runtime_error("the disk was gone");
+  };
+  const auto cache = files.cache(4, options);
+  cache->request(1, std::vector<int32_t>{2});  // given up
+  CHECK(cache->request(1, std::vector<int32_t>{2}).empty());
+  hold = false;
+  const auto ready = cache->next(nullptr);
+  REQUIRE(ready.size() == 1);
+  CHECK(files.holds(cache->weights({1, 2}), 1, 2));
+}
+
+TEST_CASE("a file that ends too early, or has changed, is an error with the place") {
+  const Files files;
+  const auto cache = files.cache(4);
+  use(*cache, files, 1, {0});
+  std::filesystem::resize_file(files.path, std::filesystem::file_size(files.path) - 4096);
+  const auto read = [&] {
+    cache->request(2, std::vector<int32_t>{3});
+    cache->next(nullptr);
+  };
+  const std::string shorter = message_of(read, ErrorCode::kIo);
+  CHECK(shorter.find("expert 3 of layer 2: cannot read " + files.path + " at byte ") == 0);
+  const auto again = [&] {
+    cache->request(1, std::vector<int32_t>{1});
+    cache->next(nullptr);
+  };
+  CHECK(message_of(again, ErrorCode::kIo).find("the file has changed since it was opened") != std::string::npos);
+  use(*cache, files, 1, {0});  // is in memory
+}
+
+TEST_CASE("waiting for a read ends when the step is cancelled") {
+  const Files files;
+  std::atomic<bool> hold = true;
+  CacheOptions options;
+  options.before_read = [&](uint32_t, uint64_t) {
+    while (hold) std::this_thread::yield();
+  };
+  const auto cache = files.cache(2, options);
+  const std::atomic<bool> cancelled = true;
+  cache->request(1, std::vector<int32_t>{0});
+  message_of([&] { cache->next(&cancelled); }, ErrorCode::kCancelled);
+  hold = false;
+  use(*cache, files, 1, {0, 1, 2});
+}
+
+TEST_CASE("slots for fewer experts than a token uses are refused, with what would do") {
+  const Files files;
+  CacheOptions options;
+  options.bytes = CachedExperts::fewest_bytes(files.layout, 2) - 1;
+  const auto make = [&] { CachedExperts(files.layout, {files.path}, 2, options); };
+  const std::string message = message_of(make, ErrorCode::kInvalidArgument);
+  CHECK(message.find(std::to_string(options.bytes + 1)) != std::string::npos);
+  ++options.bytes;
+  CHECK(CachedExperts(files.layout, {files.path}, 2, options).slots() == 2);
+}

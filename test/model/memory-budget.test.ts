@@ -1,0 +1,98 @@
+import { describe, expect, it } from 'vitest';
+import { loadModel } from '../../lib/index.js';
+import { parseSize } from '../../lib/model/size.js';
+import { demoModel } from '../support/fixtures.js';
+import { load } from '../support/models.js';
+
+const prompt = Array.from({ length: 40 }, (_, i) => 300 + 17 * i);
+
+/** `more` MiB above the smallest budget that works in this process now, as its error names it. */
+async function budget(more: number): Promise<number> {
+  const error: Error = await loadModel(demoModel, { ram: 2 ** 20 }).then(
+    () => expect.unreachable('1 MiB was enough'),
+    (refused) => refused,
+  );
+  return (Number(/at least (\d+) MiB are needed/.exec(error.message)?.[1]) + more) * 2 ** 20;
+}
+
+describe('a memory budget', () => {
+  it('changes no token and no route, from the smallest that works on', async () => {
+    const options = { maxTokens: 40, temperature: 0.8, seed: 3, routing: true, ignoreEos: true };
+    const expected = await (await load(demoModel)).generate(prompt, options).result;
+    for (const policy of ['lru', 'lfu'] as const) {
+      for (const more of [4, 12]) {
+        const model = await load(demoModel, { ram: await budget(more), cache: { policy } });
+        const result = await model.generate(prompt, options).result;
+        expect(result.tokens).toEqual(expected.tokens);
+        expect(result.routing).toEqual(expected.routing);
+        expect(result.stats.experts.policy).toBe(policy);
+      }
+    }
+  });
+
+  it('is spent as info.memory says, and the experts that do not fit are read when they are needed', async () => {
+    const ram = await budget(12);
+    const model = await load(demoModel, { ram });
+    const { budgetBytes, expertSlots, ...spent } = model.info.memory;
+    expect(budgetBytes).toBe(ram);
+    expect(Object.values(spent).reduce((sum, bytes) => sum + bytes)).toBeLessThanOrEqual(ram);
+    expect(expertSlots).toBeGreaterThan(4);
+    expect(expertSlots).toBeLessThan(256);
+
+    const { stats } = await model.generate(prompt, { maxTokens: 20, ignoreEos: true }).result;
+    const { hits, lateHits, misses, hitRate, bytesRead, stallSeconds, slots } = stats.experts;
+    expect(slots).toBe(expertSlots);
+    expect(misses).toBeGreaterThan(0);
+    expect(hitRate).toBe(hits / (hits + lateHits + misses));
+    expect(bytesRead).toBeGreaterThanOrEqual(misses * model.info.bytesPerExpert);
+    expect(stallSeconds).toBeGreaterThan(0);
+    expect(model.stats().experts).toMatchObject({ hits, lateHits, misses, bytesRead, slots, hitRate });
+  });
+
+  it('counts each generation by itself, and the model all of them', async () => {
+    const model = await load(demoModel, { ram: await budget(8) });
+    const run = async () => (await model.generate(prompt, { maxTokens: 5, ignoreEos: true }).result).stats.experts;
+    const [first, second] = [await run(), await run()];
+    const all = model.stats().experts;
+    expect(first.hits + second.hits).toBe(all.hits);
+    expect(first.misses + second.misses).toBe(all.misses);
+  });
+
+  it('that holds everything leaves all experts in memory', async () => {
+    const model = await load(demoModel, { ram: '64GiB' });
+    const { stats } = await model.generate(prompt, { maxTokens: 3 }).result;
+    expect(stats.experts).toMatchObject({ policy: 'resident', slots: 256, misses: 0, bytesRead: 0, hitRate: 1 });
+  });
+
+  it('that is too small is an error with the smallest that works and its parts', async () => {
+    await expect(loadModel(demoModel, { ram: '1MiB' })).rejects.toThrow(
+      /^a memory budget of 1 MiB is too small: at least \d+ MiB are needed \(\d+ MiB the process has already, \d+ MiB weights outside the experts, \d+ MiB key\/value cache of 2048 tokens, \d+ MiB activations, \d+ MiB the 4 experts/,
+    );
+  });
+
+  it.each([['6 GiBs'], ['-1GiB'], [''], [0], [1.5], [Number.NaN], [true]])('of %j is refused', async (ram) => {
+    await expect(loadModel(demoModel, { ram: ram as number })).rejects.toThrow(
+      /ram must be a number of bytes, or a size such as "6GiB"/,
+    );
+  });
+
+  it('goes with a known policy only', async () => {
+    await expect(loadModel(demoModel, { cache: { policy: 'fifo' as 'lru' } })).rejects.toThrow(
+      /policy must be one of lru, lfu, is "fifo"/,
+    );
+  });
+});
+
+describe('sizes', () => {
+  it.each([
+    ['4096', 4096],
+    ['6GiB', 6 * 2 ** 30],
+    ['1.5 gb', 1_500_000_000],
+    ['512MiB', 2 ** 29],
+    ['10b', 10],
+  ])('%s are %i bytes', (text, bytes) => expect(parseSize(text)).toBe(bytes));
+
+  it.each(['', 'GiB', '1.', '1e3', '-1', '0', '0.5', '1 GiB more', '9999999TiB'])('%j is none', (text) =>
+    expect(parseSize(text)).toBeUndefined(),
+  );
+});
