@@ -59,8 +59,10 @@ export interface NativeModelInfo extends NativeModelFacts {
 
 /** How memory is spent, in bytes. */
 export interface NativeMemoryPlan {
-  /** For the whole process; 0 when none was given. */
+  /** For the whole process; 0 when there is none. */
   budgetBytes: number;
+  /** The budget was not given: it is most of what the machine has left. */
+  budgetChosen: boolean;
   processBytes: number;
   denseBytes: number;
   kvCacheBytes: number;

@@ -45,7 +45,11 @@ export function addGenerate(program: Command): void {
     )
     .option('--threads <n>', 'threads that compute (default: all processors)', integer(1, 1024))
     .option('--context <n>', "most tokens, prompt and text (default: the model's, at most 4096)", integer(1, 2 ** 24))
-    .option('--ram <size>', 'memory that the process may take, as in 6GiB (default: what the whole model needs)', size)
+    .option(
+      '--ram <size>',
+      'memory that the process may take, as in 6GiB (default: what the model needs or what is free)',
+      size,
+    )
     .addOption(
       new Option('--policy <name>', 'which expert leaves memory, where not all fit')
         .choices(['lru', 'lfu'])

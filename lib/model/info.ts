@@ -3,8 +3,10 @@
 import type { NativeModelInfo } from '../native.js';
 
 export interface MemoryUse {
-  /** That the process may take; undefined when no budget was given. */
+  /** That the process may take; undefined when none was given and the whole model fits in what is free. */
   budgetBytes: number | undefined;
+  /** The budget was not given: it is 15/16 of what the machine, or its control group, had left. */
+  budgetChosen: boolean;
   /** Taken before the model came. */
   processBytes: number;
   /** Weights that are not experts'. */

@@ -27,7 +27,8 @@ export interface LoadModelOptions {
   kvType?: 'auto' | 'f16' | 'f32';
   /**
    * Memory that the process may take, in bytes or as in "6GiB". What the model needs beyond its experts comes first; if the
-   * rest does not hold them all, they come from the file when they are needed. Default: as much as the whole model takes.
+   * rest does not hold them all, they come from the file when they are needed. Default: as much as the whole model takes,
+   * or most of what is free (control groups included) if that is less.
    */
   ram?: number | string;
   /** How the experts in memory are chosen, where not all fit. */

@@ -117,6 +117,7 @@ Napi::Object loaded_to_javascript(Napi::Env env, const Loaded& loaded) {
   Napi::Object memory = Napi::Object::New(env);
   const auto set = [&](const char* name, uint64_t bytes) { memory.Set(name, static_cast<double>(bytes)); };
   set("budgetBytes", loaded.memory.budget);
+  memory.Set("budgetChosen", loaded.memory.chosen);
   set("processBytes", loaded.memory.process);
   set("denseBytes", loaded.memory.dense);
   set("kvCacheBytes", loaded.memory.kv_cache);

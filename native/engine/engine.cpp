@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/memory_limits.h"
 #include "experts/resident.h"
 
 namespace moeflow {
@@ -39,7 +40,7 @@ Engine::Engine(const EngineOptions& options, const LoadControl& control)
       batch_rows_(std::clamp(options.batch_rows, 1, 1 << 16)),
       kv_(KvLayout(model_.config, half_cache(options.kv_type, kernels_, model_.weights))),
       space_(model_.config, batch_rows_, batch_rows_, context_length_, pool_.threads()),
-      plan_(plan_memory(model_, kv_.layout(), context_length_, space_.bytes(), options.ram)) {
+      plan_(plan_memory(model_, kv_.layout(), context_length_, space_.bytes(), options.ram, available_memory())) {
   CacheOptions cache = options.cache;
   if (cache.bytes == 0 && !plan_.all_experts) cache.bytes = plan_.experts;
   load(cache, control);

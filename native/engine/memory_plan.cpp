@@ -10,29 +10,38 @@
 namespace moeflow {
 namespace {
 
+// One part in so many of the free memory stays free.
+constexpr uint64_t kLeftToOthers = 16;
+
 std::string mebibytes(uint64_t bytes) { return concat((bytes + (1 << 20) - 1) >> 20, " MiB"); }
 
 }  // namespace
 
 MemoryPlan plan_memory(const Model& model, const KvLayout& kv, int context_length, uint64_t workspace_bytes,
-                       uint64_t budget) {
+                       uint64_t budget, uint64_t free) {
   MemoryPlan plan;
-  plan.budget = budget;
   plan.process = resident_bytes();
   plan.dense = model.weights.total_bytes();
   plan.kv_cache = (static_cast<uint64_t>(context_length) + kKvBlock - 1) / kKvBlock * kv.block;
   plan.workspace = workspace_bytes;
   plan.experts = ResidentExperts::bytes(model.experts);
   const uint64_t others = plan.process + plan.dense + plan.kv_cache + plan.workspace;
+  const uint64_t usable = free - free / kLeftToOthers;
+  if (budget == 0 && free > 0 && others - plan.process + plan.experts > usable) {
+    budget = plan.process + usable;
+    plan.chosen = true;
+  }
+  plan.budget = budget;
   if (budget == 0 || others + plan.experts <= budget) return plan;
 
   const uint64_t fewest = CachedExperts::fewest_bytes(model.experts, model.config.router.used);
   if (others + fewest > budget) {
-    fail(ErrorCode::kInvalidArgument, "a memory budget of ", mebibytes(budget), " is too small: at least ",
-         mebibytes(others + fewest), " are needed (", mebibytes(plan.process), " the process has already, ",
-         mebibytes(plan.dense), " weights outside the experts, ", mebibytes(plan.kv_cache), " key/value cache of ",
-         context_length, " tokens, ", mebibytes(plan.workspace), " activations, ", mebibytes(fewest), " the ",
-         model.config.router.used, " experts that a token uses in a layer)");
+    fail(ErrorCode::kInvalidArgument, "a memory budget of ", mebibytes(budget), plan.chosen ? " (what is free)" : "",
+         " is too small: at least ", mebibytes(others + fewest), " are needed (", mebibytes(plan.process),
+         " the process has already, ", mebibytes(plan.dense), " weights outside the experts, ",
+         mebibytes(plan.kv_cache), " key/value cache of ", context_length, " tokens, ", mebibytes(plan.workspace),
+         " activations, ", mebibytes(fewest), " the ", model.config.router.used,
+         " experts that a token uses in a layer)");
   }
   plan.all_experts = false;
   plan.experts = std::min(budget - others, CachedExperts::most_bytes(model.experts));

@@ -11,6 +11,7 @@ namespace moeflow {
 // All in bytes.
 struct MemoryPlan {
   uint64_t budget = 0;     // for the whole process; 0: as much as it takes
+  bool chosen = false;     // the budget was not given: it is most of what the machine has left
   uint64_t process = 0;    // resident before the model came
   uint64_t dense = 0;      // weights that are not experts'
   uint64_t kv_cache = 0;   // of one sequence as long as the context
@@ -19,9 +20,10 @@ struct MemoryPlan {
   bool all_experts = true;
 };
 
-// Throws Error(kInvalidArgument) for a budget that is too small, naming the smallest that works and what it consists
-// of.
+// Without a budget (0), a model that fits into the `free` bytes of the machine (0: not known) gets what it takes, and a
+// larger one most of them. Throws Error(kInvalidArgument) for a budget that is too small, naming the smallest that
+// works and what it consists of.
 MemoryPlan plan_memory(const Model& model, const KvLayout& kv, int context_length, uint64_t workspace_bytes,
-                       uint64_t budget);
+                       uint64_t budget, uint64_t free);
 
 }  // namespace moeflow

@@ -142,6 +142,26 @@ TEST_CASE("the counters are those of a recount from the routes") {
   CHECK(hits > 0);
 }
 
+TEST_CASE("without a budget, a model that fits the free memory is wholly in it, and a larger one gets most of it") {
+  const TinyFile file(models()[1]);
+  const auto engine = file.engine();
+  const auto plan = [&](uint64_t budget, uint64_t free) {
+    return plan_memory(engine->model(), engine->kv_layout(), 64, 1 << 20, budget, free);
+  };
+  const MemoryPlan whole = plan(0, 0);
+  CHECK(whole.all_experts);
+  CHECK(whole.budget == 0);
+  const uint64_t needed = whole.dense + whole.kv_cache + whole.workspace + whole.experts;
+  CHECK(plan(0, 2 * needed).all_experts);
+  const MemoryPlan tight = plan(0, needed);
+  CHECK_FALSE(tight.all_experts);
+  CHECK(tight.chosen);
+  CHECK(tight.budget == tight.process + needed - needed / 16);
+  // A budget that was given is what counts, whatever is free.
+  CHECK(plan(whole.process + 2 * needed, 1).all_experts);
+  CHECK_THROWS_AS(plan(0, 4096), Error);
+}
+
 TEST_CASE("a budget for the whole process becomes slots, and one that is too small names the smallest that works") {
   const TinyFile file(models()[1]);
   EngineOptions options = file.options();
