@@ -75,6 +75,8 @@ export interface NativeExpertCounters {
   hits: number;
   lateHits: number;
   misses: number;
+  prefetches: number;
+  wastedPrefetches: number;
   bytesRead: number;
   stallSeconds: number;
 }

@@ -15,6 +15,9 @@ export interface ExpertStats {
   lateHits: number;
   /** That had to be asked for. */
   misses: number;
+  /** Experts fetched ahead, and how many of them left without having been used. */
+  prefetches: number;
+  wastedPrefetches: number;
   /** Bytes read from the file for them. */
   bytesRead: number;
   /** Seconds in which the computation waited for reads. */
@@ -27,6 +30,8 @@ export const noExpertCounters: NativeExpertCounters = {
   hits: 0,
   lateHits: 0,
   misses: 0,
+  prefetches: 0,
+  wastedPrefetches: 0,
   bytesRead: 0,
   stallSeconds: 0,
 };
@@ -41,6 +46,8 @@ export function addDifference(
     hits: sum.hits + after.hits - before.hits,
     lateHits: sum.lateHits + after.lateHits - before.lateHits,
     misses: sum.misses + after.misses - before.misses,
+    prefetches: sum.prefetches + after.prefetches - before.prefetches,
+    wastedPrefetches: sum.wastedPrefetches + after.wastedPrefetches - before.wastedPrefetches,
     bytesRead: sum.bytesRead + after.bytesRead - before.bytesRead,
     stallSeconds: sum.stallSeconds + after.stallSeconds - before.stallSeconds,
   };

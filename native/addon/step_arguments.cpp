@@ -46,6 +46,8 @@ Napi::Object counters_to_javascript(Napi::Env env, const CacheCounters& counters
   object.Set("hits", static_cast<double>(counters.hits));
   object.Set("lateHits", static_cast<double>(counters.late_hits));
   object.Set("misses", static_cast<double>(counters.misses));
+  object.Set("prefetches", static_cast<double>(counters.prefetches));
+  object.Set("wastedPrefetches", static_cast<double>(counters.wasted_prefetches));
   object.Set("bytesRead", static_cast<double>(counters.bytes_read));
   object.Set("stallSeconds", counters.stall_seconds);
   return object;

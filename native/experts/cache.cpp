@@ -118,6 +118,8 @@ std::span<const int32_t> CachedExperts::request(int32_t layer, std::span<const i
     }
     slot->in_use = true;
     slot->joined = slot->reading;
+    slot->ahead = false;
+    if (slot->reading) queue_.promote(slot->read);
     policy_->used(number(expert));
     ++(slot->reading ? counters_.late_hits : counters_.hits);
     (slot->reading ? coming_ : handed_out_).push_back(expert);
@@ -136,6 +138,17 @@ std::span<const int32_t> CachedExperts::next(const std::atomic<bool>* cancelled)
     if (!handed_out_.empty() || (coming_.empty() && waiting_.empty())) return handed_out_;
     wait_for_a_read();
     if (cancelled && cancelled->load(std::memory_order_relaxed)) fail(ErrorCode::kCancelled, "the step was cancelled");
+  }
+}
+
+void CachedExperts::expect(int32_t layer, std::span<const int32_t> experts) {
+  if (!waiting_.empty()) return;
+  for (const int32_t expert : experts) {
+    const int32_t number = layer * per_layer_ + expert;
+    if (slot_of_[static_cast<size_t>(number)]) continue;
+    Slot* slot = make_room(number, ReadPriority::kPrefetch);
+    if (!slot) return;
+    start_read(*slot, number, ReadPriority::kPrefetch);
   }
 }
 
@@ -196,22 +209,24 @@ void CachedExperts::wait_for_a_read() {
 
 void CachedExperts::start_reads() {
   std::erase_if(waiting_, [&](int32_t expert) {
-    Slot* slot = make_room(number(expert));
+    Slot* slot = make_room(number(expert), ReadPriority::kDemand);
     if (!slot) return false;
-    start_read(*slot, number(expert));
+    start_read(*slot, number(expert), ReadPriority::kDemand);
     coming_.push_back(expert);
     return true;
   });
 }
 
-void CachedExperts::start_read(Slot& slot, int32_t number) {
+void CachedExperts::start_read(Slot& slot, int32_t number, ReadPriority priority) {
+  const bool ahead = priority == ReadPriority::kPrefetch;
   slot.expert = number;
-  slot.in_use = true;
+  slot.in_use = !ahead;
+  slot.ahead = ahead;
   slot.reading = true;
   slot.joined = false;
   slot_of_[static_cast<size_t>(number)] = &slot;
   policy_->used(number);
-  ++counters_.misses;
+  ++(ahead ? counters_.prefetches : counters_.misses);
   std::array<ReadRange, kExpertParts> reads;
   uint8_t* to = slot.memory;
   for (size_t part = 0; part < kExpertParts; ++part) {
@@ -221,18 +236,22 @@ void CachedExperts::start_read(Slot& slot, int32_t number) {
     counters_.bytes_read += reads[part].bytes;
     to += reads[part].bytes;
   }
-  queue_.submit(slot.read, reads);
+  queue_.submit(slot.read, reads, priority);
 }
 
-// A slot for an expert: an empty one, or that of an expert that the policy lets go. Null when all are in use.
-CachedExperts::Slot* CachedExperts::make_room(int32_t number) {
+// A slot for an expert: an empty one, or that of an expert that the policy lets go. Null when all are in use. What is
+// fetched ahead takes no place from another such expert, and half of all places at most.
+CachedExperts::Slot* CachedExperts::make_room(int32_t number, ReadPriority priority) {
   const auto fits = [&](const SlotClass& c) { return c.expert_bytes == ranges_of(number).bytes(); };
   const SlotClass& c = *std::find_if(classes_.begin(), classes_.end(), fits);
+  const bool ahead = priority == ReadPriority::kPrefetch;
+  const auto is_ahead = [&](size_t i) { return slots_[i].expert >= 0 && slots_[i].ahead; };
+  if (ahead && 2 * std::count_if(c.slots.begin(), c.slots.end(), is_ahead) >= std::ssize(c.slots)) return nullptr;
   candidates_.clear();
   for (const size_t i : c.slots) {
     const Slot& slot = slots_[i];
     if (slot.expert < 0) return &slots_[i];
-    if (!slot.in_use && !slot.reading) candidates_.push_back(slot.expert);
+    if (!slot.in_use && !slot.reading && !(ahead && slot.ahead)) candidates_.push_back(slot.expert);
   }
   if (candidates_.empty()) return nullptr;
   Slot* slot = slot_of_[static_cast<size_t>(policy_->choose(candidates_))];
@@ -245,6 +264,8 @@ void CachedExperts::empty(Slot& slot) {
   policy_->left(slot.expert);
   slot_of_[static_cast<size_t>(slot.expert)] = nullptr;
   slot.expert = -1;
+  if (slot.ahead) ++counters_.wasted_prefetches;
+  slot.ahead = false;
   slot.in_use = false;
   slot.failed = false;
 }

@@ -27,11 +27,13 @@ struct CacheOptions {
 
 // One request is one use per expert, whatever the number of tokens that go through it.
 struct CacheCounters {
-  uint64_t hits = 0;         // was in memory
-  uint64_t late_hits = 0;    // was on its way
-  uint64_t misses = 0;       // had to be asked for
-  uint64_t bytes_read = 0;   // from the file, for all experts that were asked for
-  double stall_seconds = 0;  // in which the computation waited for reads
+  uint64_t hits = 0;               // was in memory
+  uint64_t late_hits = 0;          // was on its way
+  uint64_t misses = 0;             // had to be asked for
+  uint64_t prefetches = 0;         // fetched ahead
+  uint64_t wasted_prefetches = 0;  // of these, left without having been used
+  uint64_t bytes_read = 0;         // from the file
+  double stall_seconds = 0;        // in which the computation waited for reads
 };
 
 class CachedExperts final : public ExpertSource {
@@ -48,6 +50,7 @@ class CachedExperts final : public ExpertSource {
 
   std::span<const int32_t> request(int32_t layer, std::span<const int32_t> experts) override;
   std::span<const int32_t> next(const std::atomic<bool>* cancelled) override;
+  void expect(int32_t layer, std::span<const int32_t> experts) override;
   ExpertWeights weights(ExpertId id) const override;
 
   const CacheCounters& counters() const { return counters_; }
@@ -61,6 +64,7 @@ class CachedExperts final : public ExpertSource {
     bool in_use = false;   // handed out, or wanted by the request under way
     bool reading = false;  // its bytes are on their way
     bool joined = false;   // were so already when the request under way came
+    bool ahead = false;    // fetched ahead, and not used since
     bool failed = false;   // they did not come
     BackgroundRead read;
   };
@@ -83,8 +87,8 @@ class CachedExperts final : public ExpertSource {
   void hand_out_arrived();
   void wait_for_a_read();
   void start_reads();
-  void start_read(Slot& slot, int32_t number);
-  Slot* make_room(int32_t number);
+  void start_read(Slot& slot, int32_t number, ReadPriority priority);
+  Slot* make_room(int32_t number, ReadPriority priority);
   void empty(Slot& slot);
 
   const ExpertLayout& layout_;

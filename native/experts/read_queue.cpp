@@ -37,31 +37,42 @@ void ReadQueue::stop() {
   threads_.clear();
 }
 
-void ReadQueue::submit(BackgroundRead& job, std::span<const ReadRange> ranges) {
+void ReadQueue::submit(BackgroundRead& read, std::span<const ReadRange> ranges, ReadPriority priority) {
   {
     const std::lock_guard lock(mutex_);
-    job.state_ = BackgroundRead::State::kReading;
-    job.error_.clear();
-    job.open_pieces_ = 0;
+    std::deque<Piece>& pieces = priority == ReadPriority::kDemand ? demands_ : prefetches_;
+    read.state_ = BackgroundRead::State::kReading;
+    read.error_.clear();
+    read.open_pieces_ = 0;
     for (const ReadRange& range : ranges) {
       for (uint64_t at = 0; at < range.bytes; at += kPiece) {
         const uint64_t bytes = std::min(kPiece, range.bytes - at);
         const uint64_t needed = range.needed > at ? std::min(bytes, range.needed - at) : 0;
-        pieces_.push_back({&job, {range.file, range.offset + at, bytes, needed, range.to + at}});
-        ++job.open_pieces_;
+        pieces.push_back({&read, {range.file, range.offset + at, bytes, needed, range.to + at}});
+        ++read.open_pieces_;
       }
     }
   }
   submitted_.notify_all();
 }
 
+void ReadQueue::promote(const BackgroundRead& read) {
+  const std::lock_guard lock(mutex_);
+  std::erase_if(prefetches_, [&](const Piece& piece) {
+    const bool promoted = piece.read == &read;
+    if (promoted) demands_.push_back(piece);
+    return promoted;
+  });
+}
+
 void ReadQueue::work() {
   std::unique_lock lock(mutex_);
   for (;;) {
-    submitted_.wait(lock, [&] { return stop_ || !pieces_.empty(); });
+    submitted_.wait(lock, [&] { return stop_ || !demands_.empty() || !prefetches_.empty(); });
     if (stop_) return;
-    const Piece piece = pieces_.front();
-    pieces_.pop_front();
+    std::deque<Piece>& pieces = demands_.empty() ? prefetches_ : demands_;
+    const Piece piece = pieces.front();
+    pieces.pop_front();
     lock.unlock();
     std::string error;
     try {
@@ -71,9 +82,9 @@ void ReadQueue::work() {
       error = problem.what();
     }
     lock.lock();
-    if (!error.empty() && piece.job->error_.empty()) piece.job->error_ = error;
-    if (--piece.job->open_pieces_ > 0) continue;
-    piece.job->state_ = piece.job->error_.empty() ? BackgroundRead::State::kDone : BackgroundRead::State::kFailed;
+    if (!error.empty() && piece.read->error_.empty()) piece.read->error_ = error;
+    if (--piece.read->open_pieces_ > 0) continue;
+    piece.read->state_ = piece.read->error_.empty() ? BackgroundRead::State::kDone : BackgroundRead::State::kFailed;
     finished_.notify_all();
   }
 }

@@ -40,6 +40,9 @@ class BackgroundRead {
   std::string error_;
 };
 
+// What somebody waits for goes before what may be of use later.
+enum class ReadPriority { kDemand, kPrefetch };
+
 class ReadQueue {
  public:
   // `before_read(file, offset)` is for tests: called in the reading thread before every piece, it may take its time or
@@ -53,7 +56,9 @@ class ReadQueue {
   ReadQueue(const ReadQueue&) = delete;
   ReadQueue& operator=(const ReadQueue&) = delete;
 
-  void submit(BackgroundRead& job, std::span<const ReadRange> ranges);
+  void submit(BackgroundRead& read, std::span<const ReadRange> ranges, ReadPriority priority);
+  // Makes a prefetch a demand, if it is not finished.
+  void promote(const BackgroundRead& read);
 
   // Calls look() with the states of all jobs held still, again after every job that finishes, until it returns true or
   // the time is over. Returns what it returned last.
@@ -65,7 +70,7 @@ class ReadQueue {
 
  private:
   struct Piece {
-    BackgroundRead* job;
+    BackgroundRead* read;
     ReadRange range;
   };
 
@@ -77,7 +82,8 @@ class ReadQueue {
   std::mutex mutex_;
   std::condition_variable submitted_;
   std::condition_variable finished_;
-  std::deque<Piece> pieces_;
+  std::deque<Piece> demands_;
+  std::deque<Piece> prefetches_;
   bool stop_ = false;
   std::vector<std::thread> threads_;
 };

@@ -1,6 +1,7 @@
 #include "model/workspace.h"
 
 #include <algorithm>
+#include <numeric>
 
 namespace moeflow {
 
@@ -56,6 +57,8 @@ Workspace::Workspace(const ModelConfig& config, int rows, int logit_rows, int po
   grouped_rows.resize(batch * used);
   assignment.resize(batch * used);
   chosen.reserve(experts);
+  everyone.resize(experts);
+  std::iota(everyone.begin(), everyone.end(), 0);
   jobs.reserve(experts + 1);
 
   const int64_t widest = std::max({int64_t{config.width}, int64_t{config.dense_width}, int64_t{config.expert_width},

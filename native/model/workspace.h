@@ -91,6 +91,7 @@ struct Workspace {
   std::vector<int32_t> grouped_rows;  // [rows * k] batch row of each assignment, by expert
   std::vector<int32_t> assignment;    // [rows * k] where (row, k) went
   std::vector<int32_t> chosen;        // experts that any row uses, rising
+  std::vector<int32_t> everyone;      // all experts of a layer
   std::vector<FeedForwardJob> jobs;   // those of one layer that are run side by side
   std::vector<ThreadScratch> threads;
 };

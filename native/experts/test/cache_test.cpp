@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <mutex>
 #include <random>
 #include <stdexcept>
 #include <thread>
@@ -152,6 +153,88 @@ TEST_CASE("an expert that is on its way is waited for, not read again") {
   CHECK(cache->next(nullptr).empty());
   CHECK(cache->counters().misses == 2);
   CHECK(cache->counters().late_hits == 1);
+}
+
+TEST_CASE("experts fetched ahead are hits when their layer comes, and wasted when they leave unused") {
+  const Files files;
+  const auto cache = files.cache(4);
+  use(*cache, files, 1, {0, 1});
+  cache->expect(2, std::vector<int32_t>{3, 1});
+  while (use(*cache, files, 2, {3}) == 0) {  // until it has arrived
+  }
+  CHECK(cache->counters().prefetches == 2);
+  CHECK(cache->counters().misses == 2);
+  CHECK(cache->counters().wasted_prefetches == 0);
+  use(*cache, files, 1, {0, 1, 2, 3});  // needs all four places
+  CHECK(cache->counters().wasted_prefetches == 1);
+}
+
+TEST_CASE("what is fetched ahead takes neither a place in use, nor one fetched ahead, nor more than half") {
+  const Files files;
+  const auto cache = files.cache(4);
+  use(*cache, files, 1, {2, 3});
+  while (cache->request(1, std::vector<int32_t>{2, 3}).size() < 2) {
+  }
+  cache->expect(2, std::vector<int32_t>{0, 1, 2, 3});
+  CHECK(cache->counters().prefetches == 2);
+  CHECK(files.holds(cache->weights({1, 2}), 1, 2));
+  CHECK(files.holds(cache->weights({1, 3}), 1, 3));
+  CHECK(cache->next(nullptr).empty());
+  cache->expect(2, std::vector<int32_t>{2, 3});
+  CHECK(cache->counters().prefetches == 2);
+  use(*cache, files, 2, {0, 1});
+  CHECK(cache->counters().misses == 2);
+}
+
+TEST_CASE("a demand overtakes what is fetched ahead, and a prefetch that is needed becomes a demand") {
+  const Files files;
+  std::atomic<bool> hold = true;
+  std::mutex mutex;
+  std::vector<uint64_t> order;
+  CacheOptions options;
+  options.read_threads = 1;
+  options.before_read = [&](uint32_t, uint64_t offset) {
+    while (hold) std::this_thread::yield();
+    const std::lock_guard lock(mutex);
+    order.push_back(offset);
+  };
+  const auto cache = files.cache(8, options);
+  const auto offset_of = [&](int layer, int expert, ExpertPart part) {
+    return align_down(files.layout[static_cast<size_t>(layer)][static_cast<size_t>(expert)].part[part].offset);
+  };
+  cache->request(1, std::vector<int32_t>{0});  // the one thread is busy with this one
+  cache->expect(2, std::vector<int32_t>{0, 1, 2});
+  CHECK(cache->request(2, std::vector<int32_t>{2, 3}).empty());
+  hold = false;
+  for (size_t seen = 0; seen < 2;) seen += cache->next(nullptr).size();
+  CHECK(cache->next(nullptr).empty());
+  CHECK(cache->counters().late_hits == 1);
+  CHECK(cache->counters().misses == 2);
+  while (use(*cache, files, 2, {0, 1}) < 2) {
+  }
+  // The last: other matrices may begin in the same block.
+  const auto place = [&](int expert) {
+    return std::find(order.rbegin(), order.rend(), offset_of(2, expert, kDown)).base() - order.begin();
+  };
+  CHECK(place(2) < place(0));
+  CHECK(place(3) < place(0));
+  CHECK(place(0) < place(1));
+}
+
+TEST_CASE("a prefetch that fails is as if it had never been") {
+  const Files files;
+  std::atomic<bool> broken = true;
+  std::atomic<int> tried = 0;
+  CacheOptions options;
+  options.before_read = [&](uint32_t, uint64_t) {
+    ++tried;
+    if (broken) throw std::runtime_error("the disk is gone");
+  };
+  const auto cache = files.cache(4, options);
+  cache->expect(2, std::vector<int32_t>{0, 1});
+  while (tried < 6) std::this_thread::yield();
+  broken = false;
+  use(*cache, files, 2, {0, 1, 2, 3});
 }
 
 TEST_CASE("the order in which reads end changes nothing") {
