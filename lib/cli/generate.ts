@@ -53,7 +53,7 @@ export function addGenerate(program: Command): void {
     .addOption(
       new Option('--policy <name>', 'which expert leaves memory, where not all fit')
         .choices(['lru', 'lfu'])
-        .default('lru'),
+        .default('lfu'),
     )
     .addOption(new Option('--kv-type <type>', 'precision of the key/value cache').choices(['auto', 'f16', 'f32']))
     .option('--cpu <name>', 'kernel set, one that "moeflow doctor" lists (default: the fastest)');

@@ -72,8 +72,10 @@ CachedExperts::CachedExperts(const ExpertLayout& layout, const std::vector<std::
          " experts that a token uses in a layer need ", fewest);
   }
   for (const auto& layer : layout) per_layer_ = std::max(per_layer_, static_cast<int32_t>(layer.size()));
+  const auto layers_with_experts = static_cast<int32_t>(
+      std::count_if(layout.begin(), layout.end(), [](const auto& layer) { return !layer.empty(); }));
   const auto numbers = static_cast<int32_t>(layout.size()) * per_layer_;
-  policy_ = make_policy(options.policy, numbers);
+  policy_ = make_policy(options.policy, numbers, used * layers_with_experts);
   slot_of_.resize(static_cast<size_t>(numbers));
   candidates_.reserve(static_cast<size_t>(numbers));
   make_slots(std::min(options.bytes, most_bytes(layout)), most_bytes(layout));

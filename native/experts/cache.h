@@ -19,7 +19,7 @@ namespace moeflow {
 
 struct CacheOptions {
   uint64_t bytes = 0;          // for all slots
-  std::string policy = "lru";  // see make_policy
+  std::string policy = "lfu";  // see make_policy
   int read_threads = 8;
   bool poison = false;  // for tests: overwrite what has left
   ReadQueue::BeforeRead before_read;
@@ -38,8 +38,8 @@ struct CacheCounters {
 
 class CachedExperts final : public ExpertSource {
  public:
-  // `layout` must stay. Throws Error(kInvalidArgument) when the bytes do not hold `used` experts of every size, naming
-  // the fewest that do; Error(kIo), Error(kOutOfMemory).
+  // `layout` must stay; a token uses `used` experts of each layer. Throws Error(kInvalidArgument) when the bytes do not
+  // hold `used` experts of every size, naming the fewest that do; Error(kIo), Error(kOutOfMemory).
   CachedExperts(const ExpertLayout& layout, const std::vector<std::string>& paths, int used,
                 const CacheOptions& options);
 

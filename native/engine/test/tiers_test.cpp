@@ -108,6 +108,7 @@ TEST_CASE("the counters are those of a recount from the routes") {
   const auto whole = file.engine();
   EngineOptions options = file.options();
   options.cache.bytes = CachedExperts::most_bytes(whole->model().experts) / 2;
+  options.cache.policy = "lru";
   Engine engine(options, LoadControl());
   const Outcome outcome = run_alone(engine, random_tokens(60, 13), 1);
 

@@ -21,9 +21,9 @@ class EvictionPolicy {
   virtual int32_t choose(std::span<const int32_t> candidates) const = 0;
 };
 
-// A policy by name ("lru", "lfu") for experts numbered from 0 to `experts` - 1. Throws Error(kInvalidArgument) naming
-// the known ones.
-std::unique_ptr<EvictionPolicy> make_policy(std::string_view name, int32_t experts);
+// A policy by name ("lru", "lfu") for experts numbered from 0 to `experts` - 1, of which a token uses `uses_per_token`,
+// all layers together. Throws Error(kInvalidArgument) naming the known policies.
+std::unique_ptr<EvictionPolicy> make_policy(std::string_view name, int32_t experts, int32_t uses_per_token);
 
 // The names, as "lru, lfu".
 const char* policy_names();

@@ -102,7 +102,9 @@ TEST_CASE("each expert is handed out once, with exactly the file's bytes, in any
 
 TEST_CASE("hits, misses and bytes are those of a recount by hand") {
   const Files files;
-  const auto cache = files.cache(2);
+  CacheOptions options;
+  options.policy = "lru";
+  const auto cache = files.cache(2, options);
   CHECK(use(*cache, files, 1, {0, 1}) == 0);
   CHECK(use(*cache, files, 1, {0, 1}) == 2);
   CHECK(use(*cache, files, 1, {1, 2}) == 1);  // 0 leaves

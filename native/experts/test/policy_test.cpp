@@ -13,7 +13,7 @@ using namespace moeflow;
 namespace {
 
 int32_t leaves(const char* name, const std::vector<int32_t>& uses, const std::vector<int32_t>& residents) {
-  const auto policy = make_policy(name, 8);
+  const auto policy = make_policy(name, 8, 2);
   for (const int32_t expert : uses) policy->used(expert);
   return policy->choose(residents);
 }
@@ -42,7 +42,7 @@ TEST_CASE("for lfu an old habit fades") {
 
 TEST_CASE("an unknown policy is an error that names the known ones") {
   try {
-    make_policy("random", 4);
+    make_policy("random", 4, 2);
     FAIL("accepted");
   } catch (const Error& error) {
     CHECK(error.code() == ErrorCode::kInvalidArgument);
