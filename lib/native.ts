@@ -15,6 +15,7 @@ export interface NativeLoadOptions {
   /** Bytes that the process may take. */
   ram?: number;
   policy?: string;
+  prefetch?: boolean;
 }
 
 /** What describes a model without its weights. Sizes are bytes. */

@@ -18,6 +18,7 @@ interface GenerateFlags extends PromptFlags, Omit<GenerateOptions, 'signal'> {
   kvType?: 'auto' | 'f16' | 'f32';
   ram?: number;
   policy?: 'lru' | 'lfu';
+  prefetch?: 'gate-ahead' | 'none';
   json?: boolean;
 }
 
@@ -54,6 +55,11 @@ export function addGenerate(program: Command): void {
       new Option('--policy <name>', 'which expert leaves memory, where not all fit')
         .choices(['lru', 'lfu'])
         .default('lfu'),
+    )
+    .addOption(
+      new Option('--prefetch <name>', 'how experts are fetched ahead')
+        .choices(['gate-ahead', 'none'])
+        .default('gate-ahead'),
     )
     .addOption(new Option('--kv-type <type>', 'precision of the key/value cache').choices(['auto', 'f16', 'f32']))
     .option('--cpu <name>', 'kernel set, one that "moeflow doctor" lists (default: the fastest)');
@@ -114,7 +120,7 @@ async function load(path: string, flags: GenerateFlags, signal: AbortSignal): Pr
       contextLength: flags.context,
       kvType: flags.kvType,
       ram: flags.ram,
-      cache: { policy: flags.policy },
+      cache: { policy: flags.policy, prefetch: flags.prefetch },
       cpu: flags.cpu,
       signal,
       onProgress: (progress) => bar.update(progress),

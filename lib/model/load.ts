@@ -17,6 +17,11 @@ export interface CacheOptions {
    * as much after a dozen tokens, or `lru`, the one unused for the longest time.
    */
   policy?: 'lru' | 'lfu';
+  /**
+   * What is fetched ahead: `gate-ahead` (default) lets the next layer's router choose by what this layer's experts read, and
+   * for a prompt of many tokens takes all experts; or `none`. Speed alone depends on it.
+   */
+  prefetch?: 'gate-ahead' | 'none';
 }
 
 export interface LoadModelOptions {
@@ -50,7 +55,8 @@ const checks = {
   batchTokens: check.integer(1, 2 ** 16),
   kvType: check.oneOf('auto', 'f16', 'f32'),
   ram: check.size,
-  cache: (value: unknown) => checkOptions(value, { policy: check.oneOf('lru', 'lfu') }, 'cache'),
+  cache: (value: unknown) =>
+    checkOptions(value, { policy: check.oneOf('lru', 'lfu'), prefetch: check.oneOf('gate-ahead', 'none') }, 'cache'),
   cpu: check.string,
   signal: check.signal,
   onProgress: check.function,
@@ -96,6 +102,7 @@ export async function loadModel(path: string | string[], options: LoadModelOptio
         kvType: options.kvType,
         ram: typeof options.ram === 'string' ? parseSize(options.ram) : options.ram,
         policy: options.cache?.policy,
+        prefetch: options.cache?.prefetch !== 'none',
       },
       flag,
       onProgress && report,

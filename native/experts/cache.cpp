@@ -16,7 +16,7 @@ uint64_t span_bytes(const MatrixRange& range) {
   return align_up(range.offset + range.bytes) - align_down(range.offset);
 }
 
-uint64_t slot_bytes(const ExpertRanges& expert) {
+uint64_t read_bytes(const ExpertRanges& expert) {
   uint64_t bytes = 0;
   for (const MatrixRange& range : expert.part) bytes += span_bytes(range);
   return bytes;
@@ -35,7 +35,7 @@ std::vector<CachedExperts::SlotClass> CachedExperts::classes_of(const ExpertLayo
         found = classes.end() - 1;
         found->expert_bytes = expert.bytes();
       }
-      found->slot_bytes = std::max(found->slot_bytes, slot_bytes(expert));
+      found->slot_bytes = std::max(found->slot_bytes, read_bytes(expert));
       ++found->experts;
     }
   }
@@ -63,6 +63,7 @@ CachedExperts::CachedExperts(const ExpertLayout& layout, const std::vector<std::
                              const CacheOptions& options)
     : layout_(layout),
       policy_name_(options.policy),
+      prefetch_(options.prefetch),
       poison_(options.poison),
       classes_(classes_of(layout)),
       queue_(paths, options.read_threads, options.before_read) {
@@ -126,8 +127,22 @@ std::span<const int32_t> CachedExperts::request(int32_t layer, std::span<const i
     ++(slot->reading ? counters_.late_hits : counters_.hits);
     (slot->reading ? coming_ : handed_out_).push_back(expert);
   }
+  give_up_prefetches();
   start_reads();
   return handed_out_;
+}
+
+// Those for this layer that it did not ask for: by the time they could be of use they may have left again.
+void CachedExperts::give_up_prefetches() {
+  for (Slot& slot : slots_) {
+    if (!slot.reading || !slot.ahead || slot.expert / per_layer_ != layer_) continue;
+    if (!queue_.cancel(slot.read)) continue;
+    --counters_.prefetches;
+    counters_.bytes_read -= read_bytes(ranges_of(slot.expert));
+    slot.reading = false;
+    slot.ahead = false;
+    empty(slot);
+  }
 }
 
 std::span<const int32_t> CachedExperts::next(const std::atomic<bool>* cancelled) {
@@ -144,7 +159,7 @@ std::span<const int32_t> CachedExperts::next(const std::atomic<bool>* cancelled)
 }
 
 void CachedExperts::expect(int32_t layer, std::span<const int32_t> experts) {
-  if (!waiting_.empty()) return;
+  if (!prefetch_ || !waiting_.empty()) return;
   for (const int32_t expert : experts) {
     const int32_t number = layer * per_layer_ + expert;
     if (slot_of_[static_cast<size_t>(number)]) continue;
@@ -229,13 +244,13 @@ void CachedExperts::start_read(Slot& slot, int32_t number, ReadPriority priority
   slot_of_[static_cast<size_t>(number)] = &slot;
   policy_->used(number);
   ++(ahead ? counters_.prefetches : counters_.misses);
+  counters_.bytes_read += read_bytes(ranges_of(number));
   std::array<ReadRange, kExpertParts> reads;
   uint8_t* to = slot.memory;
   for (size_t part = 0; part < kExpertParts; ++part) {
     const MatrixRange& range = ranges_of(number).part[part];
     const uint64_t from = align_down(range.offset);
     reads[part] = {range.file, from, span_bytes(range), range.offset + range.bytes - from, to};
-    counters_.bytes_read += reads[part].bytes;
     to += reads[part].bytes;
   }
   queue_.submit(slot.read, reads, priority);

@@ -20,6 +20,7 @@ namespace moeflow {
 struct CacheOptions {
   uint64_t bytes = 0;          // for all slots
   std::string policy = "lfu";  // see make_policy
+  bool prefetch = true;        // fetch ahead what a layer will probably need
   int read_threads = 8;
   bool poison = false;  // for tests: overwrite what has left
   ReadQueue::BeforeRead before_read;
@@ -50,6 +51,7 @@ class CachedExperts final : public ExpertSource {
 
   std::span<const int32_t> request(int32_t layer, std::span<const int32_t> experts) override;
   std::span<const int32_t> next(const std::atomic<bool>* cancelled) override;
+  bool takes_hints() const override { return prefetch_; }
   void expect(int32_t layer, std::span<const int32_t> experts) override;
   ExpertWeights weights(ExpertId id) const override;
 
@@ -86,6 +88,7 @@ class CachedExperts final : public ExpertSource {
   void take_over_finished_reads();
   void hand_out_arrived();
   void wait_for_a_read();
+  void give_up_prefetches();
   void start_reads();
   void start_read(Slot& slot, int32_t number, ReadPriority priority);
   Slot* make_room(int32_t number, ReadPriority priority);
@@ -94,6 +97,7 @@ class CachedExperts final : public ExpertSource {
   const ExpertLayout& layout_;
   int32_t per_layer_ = 0;
   std::string policy_name_;
+  bool prefetch_;
   bool poison_;
   std::vector<SlotClass> classes_;
   AlignedBuffer arena_;

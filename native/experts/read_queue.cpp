@@ -44,6 +44,7 @@ void ReadQueue::submit(BackgroundRead& read, std::span<const ReadRange> ranges, 
     read.state_ = BackgroundRead::State::kReading;
     read.error_.clear();
     read.open_pieces_ = 0;
+    read.begun_ = false;
     for (const ReadRange& range : ranges) {
       for (uint64_t at = 0; at < range.bytes; at += kPiece) {
         const uint64_t bytes = std::min(kPiece, range.bytes - at);
@@ -65,6 +66,17 @@ void ReadQueue::promote(const BackgroundRead& read) {
   });
 }
 
+bool ReadQueue::cancel(BackgroundRead& read) {
+  const std::lock_guard lock(mutex_);
+  const auto removed = static_cast<int>(std::erase_if(prefetches_, [&](const Piece& p) { return p.read == &read; }));
+  if (removed == 0) return false;
+  read.error_ = "given up";
+  read.open_pieces_ -= removed;
+  read.begun_ = read.begun_ || read.open_pieces_ > 0;
+  if (read.open_pieces_ == 0) read.state_ = BackgroundRead::State::kFailed;
+  return !read.begun_;
+}
+
 void ReadQueue::work() {
   std::unique_lock lock(mutex_);
   for (;;) {
@@ -73,6 +85,7 @@ void ReadQueue::work() {
     std::deque<Piece>& pieces = demands_.empty() ? prefetches_ : demands_;
     const Piece piece = pieces.front();
     pieces.pop_front();
+    piece.read->begun_ = true;
     lock.unlock();
     std::string error;
     try {

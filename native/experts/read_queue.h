@@ -37,6 +37,7 @@ class BackgroundRead {
   friend class ReadQueue;
   State state_ = State::kIdle;  // all guarded by the queue's mutex
   int open_pieces_ = 0;
+  bool begun_ = false;
   std::string error_;
 };
 
@@ -59,6 +60,9 @@ class ReadQueue {
   void submit(BackgroundRead& read, std::span<const ReadRange> ranges, ReadPriority priority);
   // Makes a prefetch a demand, if it is not finished.
   void promote(const BackgroundRead& read);
+  // Gives up a prefetch as far as it has not begun. True if nothing of it had: then it is finished now, as failed.
+  // Otherwise what has begun goes on, and it fails if a part is missing.
+  bool cancel(BackgroundRead& read);
 
   // Calls look() with the states of all jobs held still, again after every job that finishes, until it returns true or
   // the time is over. Returns what it returned last.

@@ -22,6 +22,8 @@ class ExpertSource {
   // once `cancelled` is set; the other experts of the model can be used as before.
   virtual std::span<const int32_t> next(const std::atomic<bool>* cancelled) = 0;
 
+  // Whether expect() does anything now: who would say something may save the work of finding out.
+  virtual bool takes_hints() const = 0;
   // Experts that a layer will probably need soon, the most probable first: they may be fetched ahead, as far as nothing
   // that is needed now has to wait for it. A hint, which changes no result.
   virtual void expect(int32_t layer, std::span<const int32_t> experts) = 0;

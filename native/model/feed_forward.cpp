@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "model/lookahead.h"
 #include "model/products.h"
 #include "model/router.h"
 
@@ -187,14 +188,6 @@ FeedForwardJob shared_job(const Step& step, const LayerWeights& w) {
   return job;
 }
 
-// So many rows use nearly every expert of a layer, whatever the router says: 86% of them at twice as many uses as there
-// are experts, if these were random.
-void expect_next_layer(const Step& step, int layer) {
-  const RouterConfig& router = step.config().router;
-  if (layer + 1 < step.config().layers && step.batch.rows() * router.used >= 2 * router.experts)
-    step.experts.expect(layer + 1, step.space.everyone);
-}
-
 // Runs the experts that any row uses, each as soon as it is in memory, and the shared one while others may still come.
 // Each writes to a place of its own, so that their order changes no bit.
 void run_experts(const Step& step, int layer, const LayerWeights& w) {
@@ -207,11 +200,12 @@ void run_experts(const Step& step, int layer, const LayerWeights& w) {
     begin = end;
   }
   std::span<const int32_t> ready = step.experts.request(layer, space.chosen);
+  const std::span<const int32_t> foreseen = foresee_next_layer(step, layer);
   space.jobs.clear();
   if (w.shared) space.jobs.push_back(shared_job(step, w));
   do {
     for (const int32_t e : ready) space.jobs.push_back(expert_job(step, layer, w, e));
-    expect_next_layer(step, layer);
+    step.experts.expect(layer + 1, foreseen);
     Jobs(step, space.jobs).run();
     space.jobs.clear();
     ready = step.experts.next(step.batch.cancelled);

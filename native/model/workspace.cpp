@@ -57,6 +57,11 @@ Workspace::Workspace(const ModelConfig& config, int rows, int logit_rows, int po
   grouped_rows.resize(batch * used);
   assignment.resize(batch * used);
   chosen.reserve(experts);
+  ahead_rows = std::min(rows, 2 * config.router.experts / config.router.used);
+  ahead = ActivationBuffer(ahead_rows, config.width, "activations");
+  ahead_ids.resize(static_cast<size_t>(ahead_rows) * used);
+  ahead_weights.resize(used);
+  foreseen.reserve(experts);
   everyone.resize(experts);
   std::iota(everyone.begin(), everyone.end(), 0);
   jobs.reserve(experts + 1);
@@ -80,8 +85,8 @@ Workspace::Workspace(const ModelConfig& config, int rows, int logit_rows, int po
 
 size_t Workspace::bytes() const {
   size_t bytes = 0;
-  for (const ActivationBuffer* buffer :
-       {&hidden, &normed, &query, &query_rank, &absorbed, &key, &value, &attended, &expanded, &projected, &selected}) {
+  for (const ActivationBuffer* buffer : {&hidden, &normed, &query, &query_rank, &absorbed, &key, &value, &attended,
+                                         &expanded, &projected, &selected, &ahead}) {
     bytes += buffer->bytes();
   }
   for (const AlignedBuffer* buffer :

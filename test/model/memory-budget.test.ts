@@ -19,13 +19,14 @@ describe('a memory budget', () => {
   it('changes no token and no route, from the smallest that works on', async () => {
     const options = { maxTokens: 40, temperature: 0.8, seed: 3, routing: true, ignoreEos: true };
     const expected = await (await load(demoModel)).generate(prompt, options).result;
-    for (const policy of ['lru', 'lfu'] as const) {
+    for (const cache of [{}, { policy: 'lru', prefetch: 'none' }] as const) {
       for (const more of [4, 12]) {
-        const model = await load(demoModel, { ram: await budget(more), cache: { policy } });
+        const model = await load(demoModel, { ram: await budget(more), cache });
         const result = await model.generate(prompt, options).result;
         expect(result.tokens).toEqual(expected.tokens);
         expect(result.routing).toEqual(expected.routing);
-        expect(result.stats.experts.policy).toBe(policy);
+        expect(result.stats.experts.misses).toBeGreaterThan(0);
+        expect(result.stats.experts.prefetches > 0).toBe(!('prefetch' in cache));
       }
     }
   });
@@ -41,11 +42,11 @@ describe('a memory budget', () => {
     expect(expertSlots).toBeLessThan(256);
 
     const { stats } = await model.generate(prompt, { maxTokens: 20, ignoreEos: true }).result;
-    const { hits, lateHits, misses, hitRate, bytesRead, stallSeconds, slots } = stats.experts;
+    const { hits, lateHits, misses, prefetches, hitRate, bytesRead, stallSeconds, slots } = stats.experts;
     expect(slots).toBe(expertSlots);
     expect(misses).toBeGreaterThan(0);
     expect(hitRate).toBe(hits / (hits + lateHits + misses));
-    expect(bytesRead).toBeGreaterThanOrEqual(misses * model.info.bytesPerExpert);
+    expect(bytesRead).toBeGreaterThanOrEqual((misses + prefetches) * model.info.bytesPerExpert);
     expect(stallSeconds).toBeGreaterThan(0);
     expect(model.stats().experts).toMatchObject({ hits, lateHits, misses, bytesRead, slots, hitRate });
   });
@@ -77,7 +78,10 @@ describe('a memory budget', () => {
     );
   });
 
-  it('goes with a known policy only', async () => {
+  it('goes with a known policy and a known way of prefetching only', async () => {
+    await expect(loadModel(demoModel, { cache: { prefetch: 'all' as 'none' } })).rejects.toThrow(
+      /prefetch must be one of gate-ahead, none, is "all"/,
+    );
     await expect(loadModel(demoModel, { cache: { policy: 'fifo' as 'lru' } })).rejects.toThrow(
       /policy must be one of lru, lfu, is "fifo"/,
     );

@@ -50,6 +50,26 @@ TEST_CASE("any number of slots, any policy, any chunks and threads: the same bit
   }
 }
 
+TEST_CASE("looking ahead changes no bit, and most of what the next layer's router is foreseen to choose is used") {
+  const std::vector<int32_t> tokens = random_tokens(60, 14);
+  for (const TinyOptions& tiny : models()) {
+    CAPTURE(tiny.architecture);
+    const TinyFile file(tiny);
+    const auto whole = file.engine();
+    EngineOptions options = file.options();
+    options.cache.bytes = CachedExperts::most_bytes(whole->model().experts) / 2;
+    options.cache.poison = true;
+    for (const bool prefetch : {false, true}) {
+      options.cache.prefetch = prefetch;
+      Engine engine(options, LoadControl());
+      CHECK(run_alone(engine, tokens, 1).same_bits_as(run_alone(*whole, tokens)));
+      const CacheCounters& counters = engine.expert_cache()->counters();
+      CHECK((counters.prefetches > 0) == prefetch);
+      CHECK(2 * counters.wasted_prefetches <= counters.prefetches);
+    }
+  }
+}
+
 TEST_CASE("slow reads that end in any order, and several sequences in a step: the same bits") {
   const TinyFile file(models()[1]);
   std::vector<std::vector<int32_t>> prompts;
@@ -109,6 +129,7 @@ TEST_CASE("the counters are those of a recount from the routes") {
   EngineOptions options = file.options();
   options.cache.bytes = CachedExperts::most_bytes(whole->model().experts) / 2;
   options.cache.policy = "lru";
+  options.cache.prefetch = false;
   Engine engine(options, LoadControl());
   const Outcome outcome = run_alone(engine, random_tokens(60, 13), 1);
 

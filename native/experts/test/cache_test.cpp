@@ -159,10 +159,14 @@ TEST_CASE("an expert that is on its way is waited for, not read again") {
 
 TEST_CASE("experts fetched ahead are hits when their layer comes, and wasted when they leave unused") {
   const Files files;
-  const auto cache = files.cache(4);
+  std::atomic<int> reads = 0;
+  CacheOptions options;
+  options.before_read = [&](uint32_t, uint64_t) { ++reads; };
+  const auto cache = files.cache(4, options);
   use(*cache, files, 1, {0, 1});
   cache->expect(2, std::vector<int32_t>{3, 1});
-  while (use(*cache, files, 2, {3}) == 0) {  // until it has arrived
+  while (reads < 4 * 3) std::this_thread::yield();  // what has begun is not given up
+  while (use(*cache, files, 2, {3}) == 0) {         // until it has arrived
   }
   CHECK(cache->counters().prefetches == 2);
   CHECK(cache->counters().misses == 2);
@@ -221,6 +225,32 @@ TEST_CASE("a demand overtakes what is fetched ahead, and a prefetch that is need
   CHECK(place(2) < place(0));
   CHECK(place(3) < place(0));
   CHECK(place(0) < place(1));
+}
+
+TEST_CASE("a prefetch for a layer that turns out not to need it is given up, unless it has begun") {
+  const Files files;
+  std::atomic<bool> hold = true;
+  std::atomic<int> reads = 0;
+  CacheOptions options;
+  options.read_threads = 1;
+  options.before_read = [&](uint32_t, uint64_t) {
+    ++reads;
+    while (hold) std::this_thread::yield();
+  };
+  const auto cache = files.cache(8, options);
+  cache->expect(2, std::vector<int32_t>{0, 1, 2});
+  while (reads == 0) std::this_thread::yield();  // the first piece of 0
+  CHECK(cache->counters().prefetches == 3);
+  CHECK(cache->request(2, std::vector<int32_t>{2}).empty());
+  CHECK(cache->counters().prefetches == 2);  // 1 is given up; of 0 and 2 at least a part is read
+  hold = false;
+  CHECK(cache->next(nullptr).size() == 1);
+  CHECK(cache->next(nullptr).empty());
+  CHECK(reads == 1 + 3);
+  CHECK(cache->counters().late_hits == 1);
+  use(*cache, files, 2, {0, 1, 2, 3});
+  CHECK(cache->counters().wasted_prefetches == 1);
+  CHECK(cache->counters().misses == 3);
 }
 
 TEST_CASE("a prefetch that fails is as if it had never been") {
