@@ -53,8 +53,6 @@ export interface NativeModelInfo extends NativeModelFacts {
   kernels: string;
   /** `resident` when all experts are in memory. */
   policy: string;
-  /** Experts that memory has places for. */
-  slots: number;
   memory: NativeMemoryPlan;
 }
 
@@ -69,6 +67,9 @@ export interface NativeMemoryPlan {
   kvCacheBytes: number;
   workspaceBytes: number;
   expertBytes: number;
+  /** Experts that have a place in them. */
+  expertSlots: number;
+  allExperts: boolean;
 }
 
 /** Since the model was loaded. */
@@ -187,6 +188,7 @@ export interface NativeAddon {
   CancelFlag: new () => NativeCancelFlag;
   KernelProblem: new (options: NativeKernelProblemOptions) => NativeKernelProblem;
   inspect(options: { paths: string[] }): Promise<NativeInspection>;
+  plan(options: NativeLoadOptions): Promise<NativeMemoryPlan>;
   measureReadBandwidth(options: { threads?: number }): Promise<number>;
   dequantize(type: string, bytes: Uint8Array): Float32Array;
   residentBytes(): number;

@@ -5,6 +5,7 @@ import { createRequire } from 'node:module';
 import { Command } from 'commander';
 import { addDoctor } from './doctor.js';
 import { reportFailure, usageOutput } from './failure.js';
+import { addFit } from './fit.js';
 import { addGenerate } from './generate.js';
 import { addInspect } from './inspect.js';
 
@@ -24,6 +25,7 @@ function createProgram(): Command {
 Examples:
   $ moeflow generate --model olmoe.gguf "The capital of France is" --max-tokens 32
   $ moeflow inspect olmoe.gguf
+  $ moeflow fit olmoe.gguf --ram 2GiB
   $ moeflow doctor
 
 "moeflow help <command>" tells more. Environment: MOEFLOW_MODEL (default of --model), MOEFLOW_CPU (default of --cpu),
@@ -32,6 +34,7 @@ MOEFLOW_ADDON (path of the native addon to load).`,
   // Commands take over the settings above, so they come after them.
   addGenerate(program);
   addInspect(program);
+  addFit(program);
   addDoctor(program);
   return program;
 }

@@ -57,7 +57,7 @@ export function expertStats(info: NativeModelInfo, counters: NativeExpertCounter
   const uses = counters.hits + counters.lateHits + counters.misses;
   return {
     policy: info.policy,
-    slots: info.slots,
+    slots: info.memory.expertSlots,
     budgetBytes: info.memory.expertBytes,
     ...counters,
     hitRate: uses === 0 ? (info.policy === 'resident' ? 1 : 0) : counters.hits / uses,

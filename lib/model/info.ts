@@ -1,6 +1,6 @@
 /** What a loaded model tells about itself. */
 
-import type { NativeModelInfo } from '../native.js';
+import type { NativeMemoryPlan, NativeModelInfo } from '../native.js';
 
 export interface MemoryUse {
   /** That the process may take; undefined when none was given and the whole model fits in what is free. */
@@ -17,8 +17,9 @@ export interface MemoryUse {
   workspaceBytes: number;
   /** Places for experts. */
   expertBytes: number;
-  /** How many experts have one. */
+  /** How many experts have one, and whether these are all. */
   expertSlots: number;
+  allExperts: boolean;
 }
 
 export interface ModelInfo {
@@ -55,6 +56,10 @@ export interface ModelInfo {
   cpu: string;
 }
 
+export function memoryUse(native: NativeMemoryPlan): MemoryUse {
+  return { ...native, budgetBytes: native.budgetBytes || undefined };
+}
+
 export function modelInfo(native: NativeModelInfo): ModelInfo {
   return {
     architecture: native.architecture,
@@ -74,11 +79,7 @@ export function modelInfo(native: NativeModelInfo): ModelInfo {
     trainedContextLength: native.trainedContextLength,
     kvBytesPerToken: native.kvType === 'f16' ? native.kvBytesPerTokenF16 : native.kvBytesPerTokenF32,
     kvType: native.kvType,
-    memory: {
-      ...native.memory,
-      budgetBytes: native.memory.budgetBytes || undefined,
-      expertSlots: native.slots,
-    },
+    memory: memoryUse(native.memory),
     threads: native.threads,
     cpu: native.kernels,
   };

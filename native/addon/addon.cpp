@@ -2,6 +2,7 @@
 #include <cstring>
 
 #include "addon/arguments.h"
+#include "addon/engine_arguments.h"
 #include "addon/environment.h"
 #include "addon/facts.h"
 #include "addon/kernel_problem_object.h"
@@ -106,6 +107,13 @@ Napi::Value inspect(const Napi::CallbackInfo& info) {
   return task->start();
 }
 
+Napi::Value plan(const Napi::CallbackInfo& info) {
+  const EngineOptions options = engine_options(object_argument(info, 0, "options"));
+  auto* task = new BackgroundTask<MemoryPlan>(
+      info.Env(), [options] { return plan_engine(options); }, memory_to_javascript);
+  return task->start();
+}
+
 Napi::Value measure_bandwidth(const Napi::CallbackInfo& info) {
   const Napi::Object options = object_argument(info, 0, "options");
   const auto threads = static_cast<int>(integer_property(options, "threads", 1, 256, usable_processors()));
@@ -143,6 +151,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   CancelObject::define(env, exports);
   ModelObject::define(env, exports);
   KernelProblemObject::define(env, exports);
+  exports.Set("plan", Napi::Function::New<plan>(env, "plan"));
   exports.Set("inspect", Napi::Function::New<inspect>(env, "inspect"));
   exports.Set("measureReadBandwidth", Napi::Function::New<measure_bandwidth>(env, "measureReadBandwidth"));
   exports.Set("dequantize", Napi::Function::New<dequantize_blocks>(env, "dequantize"));

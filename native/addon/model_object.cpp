@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "addon/arguments.h"
+#include "addon/engine_arguments.h"
 #include "addon/step_arguments.h"
 #include "base/error.h"
 
@@ -13,27 +14,6 @@ namespace {
 struct Nothing {};
 
 Napi::Value undefined(Napi::Env env, Nothing&) { return env.Undefined(); }
-
-EngineOptions engine_options(const Napi::Object& object) {
-  EngineOptions options;
-  options.paths = strings_property(object, "paths");
-  options.threads = static_cast<int>(integer_property(object, "threads", 0, kMostThreads, 0));
-  options.context_length = static_cast<int>(integer_property(object, "contextLength", 0, 1 << 24, 0));
-  options.batch_rows = static_cast<int>(integer_property(object, "batchRows", 1, 1 << 16, options.batch_rows));
-  options.kernels = string_property(object, "kernels", "");
-  options.ram = static_cast<uint64_t>(integer_property(object, "ram", 0, int64_t{1} << 53, 0));
-  options.cache.policy = string_property(object, "policy", options.cache.policy.c_str());
-  options.cache.prefetch = boolean_property(object, "prefetch", options.cache.prefetch);
-  const std::string kv_type = string_property(object, "kvType", "auto");
-  if (kv_type == "f16") {
-    options.kv_type = KvType::kF16;
-  } else if (kv_type == "f32") {
-    options.kv_type = KvType::kF32;
-  } else if (kv_type != "auto") {
-    throw argument_error(object.Env(), concat("kvType must be auto, f16 or f32, is ", kv_type));
-  }
-  return options;
-}
 
 Engine& loaded(std::unique_ptr<Engine>& engine) {
   if (!engine) fail(ErrorCode::kDisposed, "the model was disposed of");
@@ -83,7 +63,6 @@ struct Loaded {
   bool half_cache;
   std::string kernels;
   std::string policy;
-  int slots;
   MemoryPlan memory;
 };
 
@@ -102,7 +81,6 @@ Loaded load_engine(std::unique_ptr<Engine>& engine, const EngineOptions& options
           engine->kv_layout().half,
           engine->kernels().name,
           cache ? cache->policy() : "resident",
-          cache ? cache->slots() : engine->experts(),
           engine->memory_plan()};
 }
 
@@ -114,17 +92,7 @@ Napi::Object loaded_to_javascript(Napi::Env env, const Loaded& loaded) {
   info.Set("kvType", loaded.half_cache ? "f16" : "f32");
   info.Set("kernels", loaded.kernels);
   info.Set("policy", loaded.policy);
-  info.Set("slots", loaded.slots);
-  Napi::Object memory = Napi::Object::New(env);
-  const auto set = [&](const char* name, uint64_t bytes) { memory.Set(name, static_cast<double>(bytes)); };
-  set("budgetBytes", loaded.memory.budget);
-  memory.Set("budgetChosen", loaded.memory.chosen);
-  set("processBytes", loaded.memory.process);
-  set("denseBytes", loaded.memory.dense);
-  set("kvCacheBytes", loaded.memory.kv_cache);
-  set("workspaceBytes", loaded.memory.workspace);
-  set("expertBytes", loaded.memory.experts);
-  info.Set("memory", memory);
+  info.Set("memory", memory_to_javascript(env, loaded.memory));
   return info;
 }
 

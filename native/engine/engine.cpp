@@ -30,14 +30,28 @@ bool half_cache(KvType type, const KernelSet& kernels, const ModelWeights& weigh
   return kernels.quantizes_activations && !is_float(weights.layers.front().attention.output.type);
 }
 
+int choose_batch_rows(int wanted) { return std::clamp(wanted, 1, 1 << 16); }
+
 }  // namespace
+
+MemoryPlan plan_engine(const EngineOptions& options) {
+  const KernelSet& kernels = select_kernels(options.kernels.c_str());
+  const int threads = choose_threads(options.threads);
+  const Model model(gguf::open_model_files(options.paths));
+  const int context_length = choose_context(options.context_length, model.config);
+  const KvLayout kv(model.config, half_cache(options.kv_type, kernels, model.weights));
+  const int rows = choose_batch_rows(options.batch_rows);
+  // Reserved, but never written to: this takes no memory.
+  const size_t workspace = Workspace(model.config, rows, rows, context_length, threads).bytes();
+  return plan_memory(model, kv, context_length, workspace, options.ram, available_memory());
+}
 
 Engine::Engine(const EngineOptions& options, const LoadControl& control)
     : kernels_(select_kernels(options.kernels.c_str())),
       pool_(choose_threads(options.threads)),
       model_(gguf::open_model_files(options.paths)),
       context_length_(choose_context(options.context_length, model_.config)),
-      batch_rows_(std::clamp(options.batch_rows, 1, 1 << 16)),
+      batch_rows_(choose_batch_rows(options.batch_rows)),
       kv_(KvLayout(model_.config, half_cache(options.kv_type, kernels_, model_.weights))),
       space_(model_.config, batch_rows_, batch_rows_, context_length_, pool_.threads()),
       plan_(plan_memory(model_, kv_.layout(), context_length_, space_.bytes(), options.ram, available_memory())) {

@@ -35,6 +35,9 @@ struct EngineOptions {
 inline constexpr int kDefaultContext = 4096;
 inline constexpr int kMostThreads = 1024;
 
+// How an engine with these options would spend memory, from the files' headers alone. Throws as the engine would.
+MemoryPlan plan_engine(const EngineOptions& options);
+
 // New tokens of one sequence, and what is wanted of them.
 struct StepItem {
   int32_t sequence = 0;
@@ -64,10 +67,6 @@ class Engine {
   int batch_rows() const { return batch_rows_; }
   const KvLayout& kv_layout() const { return kv_.layout(); }
   size_t kv_blocks_in_use() const { return kv_.blocks_in_use(); }
-  // Of all layers.
-  int experts() const {
-    return (model_.config.layers - model_.config.leading_dense_layers) * model_.config.router.experts;
-  }
   const MemoryPlan& memory_plan() const { return plan_; }
   // The cache of experts, null when all are in memory.
   const CachedExperts* expert_cache() const { return cache_; }

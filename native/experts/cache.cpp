@@ -22,6 +22,11 @@ uint64_t read_bytes(const ExpertRanges& expert) {
   return bytes;
 }
 
+// A class of `experts` gets its share of the bytes, of which `most` hold all experts of all classes.
+uint64_t slots_of(uint64_t experts, uint64_t bytes, uint64_t most) {
+  return most == 0 ? 0 : checked_multiply(std::min(bytes, most), experts, "expert slots") / most;
+}
+
 }  // namespace
 
 std::vector<CachedExperts::SlotClass> CachedExperts::classes_of(const ExpertLayout& layout) {
@@ -48,7 +53,7 @@ uint64_t CachedExperts::most_bytes(const ExpertLayout& layout) {
   return bytes;
 }
 
-// A class has bytes * experts / most_bytes slots, rounded down.
+// So many that slots_of() is enough for every class.
 uint64_t CachedExperts::fewest_bytes(const ExpertLayout& layout, int used) {
   const uint64_t most = most_bytes(layout);
   uint64_t fewest = 0;
@@ -79,14 +84,22 @@ CachedExperts::CachedExperts(const ExpertLayout& layout, const std::vector<std::
   policy_ = make_policy(options.policy, numbers, used * layers_with_experts);
   slot_of_.resize(static_cast<size_t>(numbers));
   candidates_.reserve(static_cast<size_t>(numbers));
-  make_slots(std::min(options.bytes, most_bytes(layout)), most_bytes(layout));
+  make_slots(options.bytes);
 }
 
-void CachedExperts::make_slots(uint64_t bytes, uint64_t most) {
+int64_t CachedExperts::slots_in(const ExpertLayout& layout, uint64_t bytes) {
+  const uint64_t most = most_bytes(layout);
+  uint64_t slots = 0;
+  for (const SlotClass& c : classes_of(layout)) slots += slots_of(c.experts, bytes, most);
+  return static_cast<int64_t>(slots);
+}
+
+void CachedExperts::make_slots(uint64_t bytes) {
+  const uint64_t most = most_bytes(layout_);
   uint64_t arena = 0;
   size_t count = 0;
   for (SlotClass& c : classes_) {
-    c.slots.resize(checked_multiply(bytes, c.experts, "expert slots") / most);
+    c.slots.resize(slots_of(c.experts, bytes, most));
     for (size_t& slot : c.slots) slot = count++;
     arena += c.slots.size() * c.slot_bytes;
   }

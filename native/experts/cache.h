@@ -49,6 +49,9 @@ class CachedExperts final : public ExpertSource {
   // What slots for all experts take.
   static uint64_t most_bytes(const ExpertLayout& layout);
 
+  // How many slots `bytes` make, at most one per expert.
+  static int64_t slots_in(const ExpertLayout& layout, uint64_t bytes);
+
   std::span<const int32_t> request(int32_t layer, std::span<const int32_t> experts) override;
   std::span<const int32_t> next(const std::atomic<bool>* cancelled) override;
   bool takes_hints() const override { return prefetch_; }
@@ -78,7 +81,7 @@ class CachedExperts final : public ExpertSource {
   };
 
   static std::vector<SlotClass> classes_of(const ExpertLayout& layout);
-  void make_slots(uint64_t bytes, uint64_t most);
+  void make_slots(uint64_t bytes);
 
   // Experts are numbered across all layers.
   int32_t number(int32_t expert) const { return layer_ * per_layer_ + expert; }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { loadModel } from '../../lib/index.js';
+import { loadModel, planMemory } from '../../lib/index.js';
 import { parseSize } from '../../lib/model/size.js';
 import { demoModel } from '../support/fixtures.js';
 import { load } from '../support/models.js';
@@ -34,8 +34,8 @@ describe('a memory budget', () => {
   it('is spent as info.memory says, and the experts that do not fit are read when they are needed', async () => {
     const ram = await budget(12);
     const model = await load(demoModel, { ram });
-    const { budgetBytes, budgetChosen, expertSlots, ...spent } = model.info.memory;
-    expect(budgetChosen).toBe(false);
+    const { budgetBytes, budgetChosen, expertSlots, allExperts, ...spent } = model.info.memory;
+    expect([budgetChosen, allExperts]).toEqual([false, false]);
     expect(budgetBytes).toBe(ram);
     expect(Object.values(spent).reduce((sum, bytes) => sum + bytes)).toBeLessThanOrEqual(ram);
     expect(expertSlots).toBeGreaterThan(4);
@@ -49,6 +49,16 @@ describe('a memory budget', () => {
     expect(bytesRead).toBeGreaterThanOrEqual((misses + prefetches) * model.info.bytesPerExpert);
     expect(stallSeconds).toBeGreaterThan(0);
     expect(model.stats().experts).toMatchObject({ hits, lateHits, misses, bytesRead, slots, hitRate });
+  });
+
+  it('can be planned beforehand', async () => {
+    const ram = await budget(12);
+    const plan = await planMemory(demoModel, { ram, threads: 2 });
+    const { processBytes, expertBytes, expertSlots, ...rest } = (await load(demoModel, { ram })).info.memory;
+    expect(plan).toMatchObject(rest);
+    // The process may have grown a little between the two.
+    expect(Math.abs(plan.expertBytes + plan.processBytes - expertBytes - processBytes)).toBeLessThan(2 ** 20);
+    expect(Math.abs(plan.expertSlots - expertSlots)).toBeLessThan(100);
   });
 
   it('counts each generation by itself, and the model all of them', async () => {

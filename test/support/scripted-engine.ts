@@ -51,7 +51,6 @@ export class ScriptedEngine implements NativeModel {
       contextLength,
       batchRows,
       policy: 'resident',
-      slots: 2,
       memory: {},
     } as NativeModelInfo;
   }

@@ -178,6 +178,9 @@ TEST_CASE("without a budget, a model that fits the free memory is wholly in it, 
   const MemoryPlan tight = plan(0, needed);
   CHECK_FALSE(tight.all_experts);
   CHECK(tight.chosen);
+  CHECK(whole.slots == 8);
+  CHECK(tight.slots >= 2);
+  CHECK(tight.slots < 8);
   CHECK(tight.budget == tight.process + needed - needed / 16);
   // A budget that was given is what counts, whatever is free.
   CHECK(plan(whole.process + 2 * needed, 1).all_experts);

@@ -1,0 +1,44 @@
+#include "addon/engine_arguments.h"
+
+#include "addon/arguments.h"
+#include "base/error.h"
+
+namespace moeflow {
+
+EngineOptions engine_options(const Napi::Object& object) {
+  EngineOptions options;
+  options.paths = strings_property(object, "paths");
+  options.threads = static_cast<int>(integer_property(object, "threads", 0, kMostThreads, 0));
+  options.context_length = static_cast<int>(integer_property(object, "contextLength", 0, 1 << 24, 0));
+  options.batch_rows = static_cast<int>(integer_property(object, "batchRows", 1, 1 << 16, options.batch_rows));
+  options.kernels = string_property(object, "kernels", "");
+  options.ram = static_cast<uint64_t>(integer_property(object, "ram", 0, int64_t{1} << 53, 0));
+  options.cache.policy = string_property(object, "policy", options.cache.policy.c_str());
+  options.cache.prefetch = boolean_property(object, "prefetch", options.cache.prefetch);
+  const std::string kv_type = string_property(object, "kvType", "auto");
+  if (kv_type == "f16") {
+    options.kv_type = KvType::kF16;
+  } else if (kv_type == "f32") {
+    options.kv_type = KvType::kF32;
+  } else if (kv_type != "auto") {
+    throw argument_error(object.Env(), concat("kvType must be auto, f16 or f32, is ", kv_type));
+  }
+  return options;
+}
+
+Napi::Object memory_to_javascript(Napi::Env env, const MemoryPlan& plan) {
+  Napi::Object memory = Napi::Object::New(env);
+  const auto set = [&](const char* name, uint64_t number) { memory.Set(name, static_cast<double>(number)); };
+  set("budgetBytes", plan.budget);
+  memory.Set("budgetChosen", plan.chosen);
+  set("processBytes", plan.process);
+  set("denseBytes", plan.dense);
+  set("kvCacheBytes", plan.kv_cache);
+  set("workspaceBytes", plan.workspace);
+  set("expertBytes", plan.experts);
+  set("expertSlots", static_cast<uint64_t>(plan.slots));
+  memory.Set("allExperts", plan.all_experts);
+  return memory;
+}
+
+}  // namespace moeflow
