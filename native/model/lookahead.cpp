@@ -43,10 +43,11 @@ std::span<const int32_t> foresee_next_layer(const Step& step, int layer) {
   if (step.batch.rows() > space.ahead_rows) return space.everyone;
   route_ahead(step, step.model.weights.layers[static_cast<size_t>(layer) + 1]);
   // Every row's first choice, then every row's second.
-  const int used = step.config().router.used;
-  for (int k = 0; k < used; ++k) {
-    for (int r = 0; r < step.batch.rows(); ++r) {
-      const int32_t expert = space.ahead_ids[static_cast<size_t>(r * used + k)];
+  const auto used = static_cast<size_t>(step.config().router.used);
+  const auto choices = static_cast<size_t>(step.batch.rows()) * used;
+  for (size_t k = 0; k < used; ++k) {
+    for (size_t at = k; at < choices; at += used) {
+      const int32_t expert = space.ahead_ids[at];
       if (std::find(space.foreseen.begin(), space.foreseen.end(), expert) == space.foreseen.end())
         space.foreseen.push_back(expert);
     }
