@@ -255,7 +255,7 @@ void CachedExperts::start_read(Slot& slot, int32_t number, ReadPriority priority
   slot.reading = true;
   slot.joined = false;
   slot_of_[static_cast<size_t>(number)] = &slot;
-  policy_->used(number);
+  if (!ahead) policy_->used(number);
   ++(ahead ? counters_.prefetches : counters_.misses);
   counters_.bytes_read += read_bytes(ranges_of(number));
   std::array<ReadRange, kExpertParts> reads;
@@ -269,20 +269,27 @@ void CachedExperts::start_read(Slot& slot, int32_t number, ReadPriority priority
   queue_.submit(slot.read, reads, priority);
 }
 
-// A slot for an expert: an empty one, or that of an expert that the policy lets go. Null when all are in use. What is
-// fetched ahead takes no place from another such expert, and half of all places at most.
+// A slot for an expert: an empty one, or that of an expert that the policy lets go. Null when all are in use. What was
+// fetched ahead stays until it is used or nothing else can leave; it takes half of all places at most.
 CachedExperts::Slot* CachedExperts::make_room(int32_t number, ReadPriority priority) {
   const auto fits = [&](const SlotClass& c) { return c.expert_bytes == ranges_of(number).bytes(); };
   const SlotClass& c = *std::find_if(classes_.begin(), classes_.end(), fits);
   const bool ahead = priority == ReadPriority::kPrefetch;
   const auto is_ahead = [&](size_t i) { return slots_[i].expert >= 0 && slots_[i].ahead; };
   if (ahead && 2 * std::count_if(c.slots.begin(), c.slots.end(), is_ahead) >= std::ssize(c.slots)) return nullptr;
-  candidates_.clear();
-  for (const size_t i : c.slots) {
-    const Slot& slot = slots_[i];
-    if (slot.expert < 0) return &slots_[i];
-    if (!slot.in_use && !slot.reading && !(ahead && slot.ahead)) candidates_.push_back(slot.expert);
-  }
+  const auto find_candidates = [&](bool among_ahead) {
+    candidates_.clear();
+    for (const size_t i : c.slots) {
+      const Slot& slot = slots_[i];
+      if (slot.expert >= 0 && !slot.in_use && !slot.reading && slot.ahead == among_ahead)
+        candidates_.push_back(slot.expert);
+    }
+  };
+  const auto vacant = [&](size_t i) { return slots_[i].expert < 0; };
+  if (const auto empty_one = std::find_if(c.slots.begin(), c.slots.end(), vacant); empty_one != c.slots.end())
+    return &slots_[*empty_one];
+  find_candidates(false);
+  if (candidates_.empty() && !ahead) find_candidates(true);
   if (candidates_.empty()) return nullptr;
   Slot* slot = slot_of_[static_cast<size_t>(policy_->choose(candidates_))];
   empty(*slot);
