@@ -9,6 +9,7 @@ export {
   type MoeflowErrorCode,
   UnsupportedError,
 } from './errors.js';
+export type { ExpertStats } from './experts/stats.js';
 export type { ChatMessage } from './generation/chat-template.js';
 export { ChatTemplate, ChatTemplateError } from './generation/chat-template.js';
 export type { Generation } from './generation/generation.js';
@@ -22,7 +23,6 @@ export {
 } from './generation/result.js';
 export { availableKernels, measureReadBandwidth } from './machine.js';
 export type { EvaluateOptions, Evaluation } from './model/evaluate.js';
-export type { ExpertStats } from './model/expert-stats.js';
 export type { MemoryUse, ModelInfo } from './model/info.js';
 export { type Inspection, inspectModel } from './model/inspect.js';
 export { loadModel } from './model/load.js';

@@ -1,7 +1,7 @@
 /** Checking of option objects: wrong types and misspelt names are errors that say what would be right. */
 
 import { InvalidArgumentError } from './errors.js';
-import { parseSize } from './model/size.js';
+import { parseSize } from './sizes.js';
 
 type Check = (value: unknown, name: string) => void;
 

@@ -1,7 +1,7 @@
 /** Numbers of the command line. Nothing is guessed: "12abc", "" and "1e3" for a count are errors. */
 
 import { InvalidArgumentError } from 'commander';
-import { parseSize } from '../model/size.js';
+import { parseSize } from '../sizes.js';
 
 export function integer(low: number, high = Number.MAX_SAFE_INTEGER): (text: string) => number {
   return (text) => {

@@ -1,6 +1,6 @@
 /** What a generation gives back when it is over. */
 
-import type { ExpertStats } from '../model/expert-stats.js';
+import type { ExpertStats } from '../experts/stats.js';
 
 /**
  * Why a generation ended: `stop` at the model's end token, a stop string or {@link Generation.stop}; `length` at

@@ -2,7 +2,7 @@
 
 import type { NativeLoadOptions } from '../native.js';
 import { check, checkOptions } from '../options.js';
-import { parseSize } from './size.js';
+import { parseSize } from '../sizes.js';
 
 export interface LoadProgress {
   loadedBytes: number;

@@ -2,6 +2,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { ContextFullError, DisposedError, InvalidArgumentError } from '../errors.js';
+import { type ExpertStats, expertStats } from '../experts/stats.js';
 import { type ChatMessage, ChatTemplate } from '../generation/chat-template.js';
 import { Generation } from '../generation/generation.js';
 import { checkGenerateOptions, type GenerateOptions, samplingOf } from '../generation/options.js';
@@ -12,7 +13,6 @@ import { Scheduler } from '../scheduling/scheduler.js';
 import { StreamingDetokenizer, Tokenizer } from '../tokenizer/index.js';
 import { checkTokens } from './check-tokens.js';
 import { type EvaluateOptions, type Evaluation, evaluate } from './evaluate.js';
-import { type ExpertStats, expertStats } from './expert-stats.js';
 import { type ModelInfo, modelInfo } from './info.js';
 
 /** Text, a conversation, or token ids. */

@@ -1,6 +1,6 @@
 /** One generation on its way through the engine: what it has read, what it has made, and who waits for it. */
 
-import { addDifference, noExpertCounters } from '../model/expert-stats.js';
+import { addDifference, noExpertCounters } from '../experts/stats.js';
 import type { NativeExpertCounters, NativeSampling, NativeStepItemResult } from '../native.js';
 
 /** What the scheduler reports to whoever asked. All but `wantsMore` are called at most once per token or end. */

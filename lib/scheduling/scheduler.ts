@@ -1,7 +1,7 @@
 /** The loop that drives the engine: as long as there are requests, plan a step, run it, hand out the results. */
 
 import { DisposedError, fromNative } from '../errors.js';
-import { noExpertCounters } from '../model/expert-stats.js';
+import { noExpertCounters } from '../experts/stats.js';
 import type { NativeAddon, NativeCancelFlag, NativeExpertCounters, NativeModel, NativeStepItem } from '../native.js';
 import { type PlannedItem, planStep } from './plan.js';
 import type { Request } from './request.js';

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import { loadModel, planMemory } from '../../lib/index.js';
-import { parseSize } from '../../lib/model/size.js';
 import { demoModel } from '../support/fixtures.js';
 import { load } from '../support/models.js';
 
@@ -96,18 +95,4 @@ describe('a memory budget', () => {
       /policy must be one of lru, lfu, is "fifo"/,
     );
   });
-});
-
-describe('sizes', () => {
-  it.each([
-    ['4096', 4096],
-    ['6GiB', 6 * 2 ** 30],
-    ['1.5 gb', 1_500_000_000],
-    ['512MiB', 2 ** 29],
-    ['10b', 10],
-  ])('%s are %i bytes', (text, bytes) => expect(parseSize(text)).toBe(bytes));
-
-  it.each(['', 'GiB', '1.', '1e3', '-1', '0', '0.5', '1 GiB more', '9999999TiB'])('%j is none', (text) =>
-    expect(parseSize(text)).toBeUndefined(),
-  );
 });
