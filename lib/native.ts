@@ -60,33 +60,47 @@ export interface NativeModelInfo extends NativeModelFacts {
 export interface NativeMemoryPlan {
   /** For the whole process; 0 when there is none. */
   budgetBytes: number;
-  /** The budget was not given: it is most of what the machine has left. */
+  /** The budget was not given: it is 15/16 of what the machine, or its control group, had left. */
   budgetChosen: boolean;
+  /** Taken before the model came. */
   processBytes: number;
+  /** Weights that are not experts'. */
   denseBytes: number;
+  /** Of one sequence as long as the context. */
   kvCacheBytes: number;
+  /** Activations of the largest step. */
   workspaceBytes: number;
+  /** Places for experts. */
   expertBytes: number;
-  /** Experts that have a place in them. */
+  /** How many experts have one. */
   expertSlots: number;
+  /** How many the model has, all layers together. */
+  experts: number;
+  /** All experts are in memory from the beginning on. */
   allExperts: boolean;
 }
 
-/** Since the model was loaded. */
+/** What became of the experts that layers asked for. */
 export interface NativeExpertCounters {
+  /** Experts that were in memory when a layer asked for them; one per layer, step and expert. */
   hits: number;
+  /** That were on their way. */
   lateHits: number;
+  /** That had to be asked for. */
   misses: number;
+  /** Experts fetched ahead, and how many of them left without having been used. */
   prefetches: number;
   wastedPrefetches: number;
+  /** Bytes read from the file for them. */
   bytesRead: number;
+  /** Seconds in which the computation waited for reads. */
   stallSeconds: number;
 }
 
 export interface NativeStepResult {
   items: NativeStepItemResult[];
   seconds: number;
-  /** Absent when all experts are in memory. */
+  /** Since the model was loaded; absent when all experts are in memory. */
   experts?: NativeExpertCounters;
 }
 

@@ -1,7 +1,7 @@
 /** `moeflow fit`: how a memory budget would be spent on a model. */
 
 import { type Command, Option } from 'commander';
-import { inspectModel, type MemoryUse, planMemory } from '../index.js';
+import { type MemoryUse, planMemory } from '../index.js';
 import { formatBytes, formatCount, formatShare, formatTable } from './format.js';
 import { integer, size } from './numbers.js';
 import { print } from './output.js';
@@ -37,17 +37,15 @@ Examples:
 async function fit(path: string, flags: FitFlags): Promise<void> {
   const { ram, context, kvType, json } = flags;
   const memory = await planMemory(path, { ram, contextLength: context, kvType });
-  const { model } = await inspectModel(path);
-  const experts = (model?.expertLayers ?? 0) * (model?.experts ?? 0);
-  await print(json ? `${JSON.stringify({ ...memory, experts })}\n` : textOf(memory, experts));
+  await print(json ? `${JSON.stringify(memory)}\n` : textOf(memory));
 }
 
-function textOf(memory: MemoryUse, experts: number): string {
+function textOf(memory: MemoryUse): string {
   const total =
     memory.processBytes + memory.denseBytes + memory.kvCacheBytes + memory.workspaceBytes + memory.expertBytes;
   const places = memory.allExperts
-    ? `all ${formatCount(experts)}`
-    : `${formatCount(memory.expertSlots)} of ${formatCount(experts)} (${formatShare(memory.expertSlots / experts)})`;
+    ? `all ${formatCount(memory.experts)}`
+    : `${formatCount(memory.expertSlots)} of ${formatCount(memory.experts)} (${formatShare(memory.expertSlots / memory.experts)})`;
   const rows = [
     ['the process itself', formatBytes(memory.processBytes)],
     ['weights outside the experts', formatBytes(memory.denseBytes)],

@@ -2,26 +2,13 @@
 
 import type { NativeExpertCounters, NativeModelInfo } from '../native.js';
 
-export interface ExpertStats {
+export interface ExpertStats extends NativeExpertCounters {
   /** The policy that decides which expert leaves memory, or `resident` when all stay. */
   policy: string;
   /** Experts that memory has places for. */
   slots: number;
   /** Bytes of these places. */
   budgetBytes: number;
-  /** Experts that were in memory when a layer asked for them; one per layer, step and expert. */
-  hits: number;
-  /** That were on their way. */
-  lateHits: number;
-  /** That had to be asked for. */
-  misses: number;
-  /** Experts fetched ahead, and how many of them left without having been used. */
-  prefetches: number;
-  wastedPrefetches: number;
-  /** Bytes read from the file for them. */
-  bytesRead: number;
-  /** Seconds in which the computation waited for reads. */
-  stallSeconds: number;
   /** hits / (hits + lateHits + misses); 1 when all stay in memory. */
   hitRate: number;
 }

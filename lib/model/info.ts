@@ -2,24 +2,9 @@
 
 import type { NativeMemoryPlan, NativeModelInfo } from '../native.js';
 
-export interface MemoryUse {
+export interface MemoryUse extends Omit<NativeMemoryPlan, 'budgetBytes'> {
   /** That the process may take; undefined when none was given and the whole model fits in what is free. */
   budgetBytes: number | undefined;
-  /** The budget was not given: it is 15/16 of what the machine, or its control group, had left. */
-  budgetChosen: boolean;
-  /** Taken before the model came. */
-  processBytes: number;
-  /** Weights that are not experts'. */
-  denseBytes: number;
-  /** Of one sequence as long as the context. */
-  kvCacheBytes: number;
-  /** Activations of the largest step. */
-  workspaceBytes: number;
-  /** Places for experts. */
-  expertBytes: number;
-  /** How many experts have one, and whether these are all. */
-  expertSlots: number;
-  allExperts: boolean;
 }
 
 export interface ModelInfo {

@@ -131,19 +131,16 @@ Napi::Value dequantize_blocks(const Napi::CallbackInfo& info) {
     throw argument_error(env, "bytes must be a Uint8Array");
   }
   const auto bytes = info[1].As<Napi::Uint8Array>();
-  for (uint32_t number = 0; number < kDTypeTableSize; ++number) {
-    const DTypeTraits* t = dtype_traits(number);
-    if (!t || name != t->name) continue;
-    if (bytes.ElementLength() % t->block_bytes != 0) {
-      throw argument_error(env, concat("bytes: ", bytes.ElementLength(), " is not a multiple of ", name, "'s block of ",
-                                       t->block_bytes));
-    }
-    const size_t values = bytes.ElementLength() / t->block_bytes * t->block_values;
-    Napi::Float32Array result = Napi::Float32Array::New(env, values);
-    if (values > 0) dequantize(static_cast<DType>(number), bytes.Data(), static_cast<int64_t>(values), result.Data());
-    return result;
+  const DType type = dtype_argument(env, name);
+  const DTypeTraits& t = traits(type);
+  if (bytes.ElementLength() % t.block_bytes != 0) {
+    throw argument_error(
+        env, concat("bytes: ", bytes.ElementLength(), " is not a multiple of ", name, "'s block of ", t.block_bytes));
   }
-  throw argument_error(env, concat("type ", name, " is unknown"));
+  const size_t values = bytes.ElementLength() / t.block_bytes * t.block_values;
+  Napi::Float32Array result = Napi::Float32Array::New(env, values);
+  if (values > 0) dequantize(type, bytes.Data(), static_cast<int64_t>(values), result.Data());
+  return result;
 }
 
 Napi::Object initialize(Napi::Env env, Napi::Object exports) {

@@ -80,6 +80,14 @@ std::vector<int32_t> int32_array_property(const Napi::Object& object, const char
   return data ? std::vector<int32_t>(data, data + array.ElementLength()) : std::vector<int32_t>();
 }
 
+DType dtype_argument(Napi::Env env, const std::string& name) {
+  for (uint32_t number = 0; number < kDTypeTableSize; ++number) {
+    const DTypeTraits* t = dtype_traits(number);
+    if (t && name == t->name) return static_cast<DType>(number);
+  }
+  throw argument_error(env, concat("type ", name, " is unknown"));
+}
+
 uint64_t seed_property(const Napi::Object& object, const char* name) {
   const Napi::Value value = object.Get(name);
   if (value.IsBigInt()) {

@@ -37,6 +37,7 @@ Napi::Object memory_to_javascript(Napi::Env env, const MemoryPlan& plan) {
   set("workspaceBytes", plan.workspace);
   set("expertBytes", plan.experts);
   set("expertSlots", static_cast<uint64_t>(plan.slots));
+  set("experts", static_cast<uint64_t>(plan.model_experts));
   memory.Set("allExperts", plan.all_experts);
   return memory;
 }

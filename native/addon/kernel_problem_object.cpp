@@ -7,19 +7,10 @@
 namespace moeflow {
 namespace {
 
-DType type_named(const Napi::Object& options) {
-  const std::string name = string_property(options, "type", "F32");
-  for (uint32_t number = 0; number < kDTypeTableSize; ++number) {
-    const DTypeTraits* t = dtype_traits(number);
-    if (t && name == t->name) return static_cast<DType>(number);
-  }
-  throw argument_error(options.Env(), concat("type ", name, " is unknown"));
-}
-
 std::unique_ptr<KernelProblem> make_problem(const Napi::Object& options) {
   const KernelSet& kernels = select_kernels(string_property(options, "kernels", "").c_str());
   const std::string kernel = string_property(options, "kernel", "matmul");
-  const DType type = type_named(options);
+  const DType type = dtype_argument(options.Env(), string_property(options, "type", "F32"));
   const int64_t cols = integer_property(options, "cols", 1, 1 << 16, std::nullopt);
   const int64_t tokens = integer_property(options, "tokens", 1, 1 << 12, 1);
   if (kernel == "matmul") {

@@ -25,7 +25,8 @@ MemoryPlan plan_memory(const Model& model, const KvLayout& kv, int context_lengt
   plan.kv_cache = (static_cast<uint64_t>(context_length) + kKvBlock - 1) / kKvBlock * kv.block;
   plan.workspace = workspace_bytes;
   plan.experts = ResidentExperts::bytes(model.experts);
-  plan.slots = int64_t{model.config.layers - model.config.leading_dense_layers} * model.config.router.experts;
+  plan.model_experts = int64_t{model.config.layers - model.config.leading_dense_layers} * model.config.router.experts;
+  plan.slots = plan.model_experts;
   const uint64_t others = plan.process + plan.dense + plan.kv_cache + plan.workspace;
   const uint64_t usable = free - free / kLeftToOthers;
   if (budget == 0 && free > 0 && others - plan.process + plan.experts > usable) {

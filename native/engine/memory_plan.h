@@ -18,7 +18,8 @@ struct MemoryPlan {
   uint64_t workspace = 0;  // activations of the largest step
   uint64_t experts = 0;    // for experts: all of them, or slots for some
   bool all_experts = true;
-  int64_t slots = 0;  // experts that have a place
+  int64_t slots = 0;          // experts that have a place
+  int64_t model_experts = 0;  // of all layers
 };
 
 // Without a budget (0), a model that fits into the `free` bytes of the machine (0: not known) gets what it takes, and a

@@ -37,12 +37,11 @@ int open_descriptor(const std::string& path, int more_flags) {
 DirectFile::DirectFile(const std::string& path) : path_(path) {
 #ifdef O_DIRECT
   descriptor_ = open_descriptor(path, O_DIRECT);  // EINVAL where the file system has no such thing
-  direct_ = descriptor_ >= 0;
 #endif
   if (descriptor_ < 0) descriptor_ = open_descriptor(path, 0);
   if (descriptor_ < 0) fail(ErrorCode::kIo, "cannot open ", path, ": ", reason(errno));
 #ifdef F_NOCACHE
-  direct_ = ::fcntl(descriptor_, F_NOCACHE, 1) == 0;
+  ::fcntl(descriptor_, F_NOCACHE, 1);
 #endif
   struct stat status;
   if (::fstat(descriptor_, &status) != 0) {
@@ -61,7 +60,6 @@ DirectFile::~DirectFile() {
 DirectFile::DirectFile(DirectFile&& other) noexcept
     : path_(std::move(other.path_)),
       descriptor_(std::exchange(other.descriptor_, -1)),
-      direct_(other.direct_),
       size_(other.size_),
       modified_(other.modified_) {}
 

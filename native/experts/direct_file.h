@@ -21,9 +21,6 @@ class DirectFile {
   DirectFile(DirectFile&& other) noexcept;
   DirectFile& operator=(DirectFile&&) = delete;
 
-  const std::string& path() const { return path_; }
-  bool direct() const { return direct_; }
-
   // Reads `bytes` from `offset` on; all aligned. Only the first `needed` must exist: the file may end within the last
   // block. Throws Error(kIo) naming file and offset: the system's reason, that the file ends there, or that it has
   // changed since it was opened. Safe to call from several threads at once.
@@ -34,7 +31,6 @@ class DirectFile {
 
   std::string path_;
   int descriptor_ = -1;
-  bool direct_ = false;
   int64_t size_ = 0;
   int64_t modified_ = 0;  // nanoseconds
 };

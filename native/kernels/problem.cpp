@@ -81,21 +81,18 @@ class RowProblem final : public KernelProblem {
     y_ = random_values(cols);
     row_ = AlignedBuffer(QuantizedRowLayout(cols).bytes, "benchmark row");
     const auto vector = static_cast<size_t>(cols) * sizeof(float);
+    bytes = 3 * vector;
     if (kernel == "quantize") {
       run_ = &RowProblem::quantize;
       bytes = vector + row_.size();
     } else if (kernel == "rms_norm") {
       run_ = &RowProblem::rms_norm;
-      bytes = 3 * vector;
     } else if (kernel == "silu_multiply") {
       run_ = &RowProblem::silu_multiply;
-      bytes = 3 * vector;
     } else if (kernel == "clamped_swiglu") {
       run_ = &RowProblem::clamped_swiglu;
-      bytes = 3 * vector;
     } else if (kernel == "add_scaled") {
       run_ = &RowProblem::add_scaled;
-      bytes = 3 * vector;
     } else {
       fail(ErrorCode::kInvalidArgument, "kernel ", kernel,
            " is unknown: use matmul, attention, quantize, rms_norm, silu_multiply, clamped_swiglu or add_scaled");

@@ -37,8 +37,8 @@ class LfuPolicy final : public EvictionPolicy {
 
  private:
   struct Uses {
-    double score =
-        0;  // log2 of the frequency, plus the half-lives until then: fading lowers all alike, so no score changes
+    // log2 of the frequency, plus the half-lives until then: fading lowers all alike, so no score changes.
+    double score = 0;
     uint64_t last = 0;  // 0: never
   };
 
