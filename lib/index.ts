@@ -1,6 +1,12 @@
 /** moeflow: Mixture-of-Experts language models from GGUF files, run in this process. */
 
 export {
+  type CacheSimulation,
+  type CacheSimulationOptions,
+  type RouteTrace,
+  simulateCache,
+} from './cache-sim/simulate.js';
+export {
   ContextFullError,
   DisposedError,
   InvalidArgumentError,
@@ -9,6 +15,7 @@ export {
   type MoeflowErrorCode,
   UnsupportedError,
 } from './errors.js';
+export { type Policy, policies } from './experts/policies.js';
 export type { ExpertStats } from './experts/stats.js';
 export type { ChatMessage } from './generation/chat-template.js';
 export { ChatTemplate, ChatTemplateError } from './generation/chat-template.js';

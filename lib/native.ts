@@ -15,6 +15,8 @@ export interface NativeLoadOptions {
   /** Bytes that the process may take. */
   ram?: number;
   policy?: string;
+  /** Pairs of layer and expert, flat: for the policy `static`. */
+  hotExperts?: Int32Array;
   prefetch?: boolean;
 }
 
@@ -191,6 +193,23 @@ export interface NativeKernelProblemOptions {
   positions?: number;
 }
 
+/** Experts are numbered layer * experts + expert. */
+export interface NativeSimulationOptions {
+  layers: number;
+  experts: number;
+  expertsUsed: number;
+  /** [tokens][layers][expertsUsed] */
+  routes: Int32Array;
+  /** Tokens of each sequence in each step, and sequences of each step. */
+  itemTokens?: Int32Array;
+  stepItems?: Int32Array;
+  policy: string;
+  /** By class, and the class of each layer. */
+  slots: Int32Array;
+  slotClasses?: Int32Array;
+  hot?: Int32Array;
+}
+
 export interface NativeAddon {
   Model: {
     load(
@@ -203,6 +222,8 @@ export interface NativeAddon {
   KernelProblem: new (options: NativeKernelProblemOptions) => NativeKernelProblem;
   inspect(options: { paths: string[] }): Promise<NativeInspection>;
   plan(options: NativeLoadOptions): Promise<NativeMemoryPlan>;
+  /** By layer. */
+  simulateCache(options: NativeSimulationOptions): Promise<{ hits: Float64Array; misses: Float64Array }>;
   measureReadBandwidth(options: { threads?: number }): Promise<number>;
   dequantize(type: string, bytes: Uint8Array): Float32Array;
   residentBytes(): number;

@@ -65,6 +65,15 @@ export const check = {
     (value, name) => {
       if (!values.includes(value as string)) reject(name, `one of ${values.join(', ')}`, value);
     },
+  int32Array: ((value, name) => {
+    if (!(value instanceof Int32Array)) reject(name, 'an Int32Array', value);
+  }) satisfies Check,
+  /** [[layer, expert], ...] */
+  expertPairs: ((value, name) => {
+    const isPair = (pair: unknown) =>
+      Array.isArray(pair) && pair.length === 2 && pair.every((n) => Number.isInteger(n) && n >= 0 && n < 2 ** 31);
+    if (!Array.isArray(value) || !value.every(isPair)) reject(name, 'an array of [layer, expert] pairs', value);
+  }) satisfies Check,
   strings: ((value, name) => {
     const list = typeof value === 'string' ? [value] : value;
     if (!Array.isArray(list) || list.some((s) => typeof s !== 'string' || s === '')) {

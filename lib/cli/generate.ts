@@ -1,7 +1,8 @@
 /** `moeflow generate`: text from a model. */
 
+import { readFile } from 'node:fs/promises';
 import { type Command, Option } from 'commander';
-import { type GenerateOptions, loadModel, type Model } from '../index.js';
+import { type GenerateOptions, loadModel, type Model, type Policy, policies } from '../index.js';
 import { UsageError } from './failure.js';
 import { jsonOf, statisticsLine } from './generation-report.js';
 import { interruptible } from './interruption.js';
@@ -17,7 +18,8 @@ interface GenerateFlags extends PromptFlags, Omit<GenerateOptions, 'signal'> {
   cpu?: string;
   kvType?: 'auto' | 'f16' | 'f32';
   ram?: number;
-  policy?: 'lru' | 'lfu';
+  policy?: Policy;
+  hot?: string;
   prefetch?: 'gate-ahead' | 'none';
   json?: boolean;
 }
@@ -52,10 +54,9 @@ export function addGenerate(program: Command): void {
       size,
     )
     .addOption(
-      new Option('--policy <name>', 'which expert leaves memory, where not all fit')
-        .choices(['lru', 'lfu'])
-        .default('lfu'),
+      new Option('--policy <name>', 'which expert leaves memory, where not all fit').choices(policies).default('plec'),
     )
+    .option('--hot <file>', 'for --policy static: JSON, [[layer, expert], ...], the most wanted first')
     .addOption(
       new Option('--prefetch <name>', 'how experts are fetched ahead')
         .choices(['gate-ahead', 'none'])
@@ -120,13 +121,23 @@ async function load(path: string, flags: GenerateFlags, signal: AbortSignal): Pr
       contextLength: flags.context,
       kvType: flags.kvType,
       ram: flags.ram,
-      cache: { policy: flags.policy, prefetch: flags.prefetch },
+      cache: { policy: flags.policy, hot: await readHotList(flags.hot), prefetch: flags.prefetch },
       cpu: flags.cpu,
       signal,
       onProgress: (progress) => bar.update(progress),
     });
   } finally {
     bar.stop();
+  }
+}
+
+async function readHotList(path: string | undefined): Promise<[number, number][] | undefined> {
+  if (path === undefined) return undefined;
+  const text = await readFile(path, 'utf8');
+  try {
+    return JSON.parse(text) as [number, number][];
+  } catch (error) {
+    throw new UsageError(`--hot ${path}: not JSON (${(error as Error).message})`);
   }
 }
 

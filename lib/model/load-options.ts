@@ -1,5 +1,6 @@
 /** The options of a load: their types, their checks, and what the addon wants of them. */
 
+import { type Policy, policies } from '../experts/policies.js';
 import type { NativeLoadOptions } from '../native.js';
 import { check, checkOptions } from '../options.js';
 import { parseSize } from '../sizes.js';
@@ -10,11 +11,10 @@ export interface LoadProgress {
 }
 
 export interface CacheOptions {
-  /**
-   * Which expert leaves when another one needs its place: `lfu` (default), the one used least often, where a use counts half
-   * as much after a dozen tokens, or `lru`, the one unused for the longest time.
-   */
-  policy?: 'lru' | 'lfu';
+  /** Which expert leaves when another one needs its place. Default `plec`. */
+  policy?: Policy;
+  /** For the policy `static`: [layer, expert] of those that stay, the most wanted first. Layers count from 0. */
+  hot?: readonly (readonly [number, number])[];
   /**
    * What is fetched ahead: `gate-ahead` (default) lets the next layer's router choose by what this layer's experts read, and
    * for a prompt of many tokens takes all experts; or `none`. Speed alone depends on it.
@@ -54,7 +54,11 @@ const checks = {
   kvType: check.oneOf('auto', 'f16', 'f32'),
   ram: check.size,
   cache: (value: unknown) =>
-    checkOptions(value, { policy: check.oneOf('lru', 'lfu'), prefetch: check.oneOf('gate-ahead', 'none') }, 'cache'),
+    checkOptions(
+      value,
+      { policy: check.oneOf(...policies), hot: check.expertPairs, prefetch: check.oneOf('gate-ahead', 'none') },
+      'cache',
+    ),
   cpu: check.string,
   signal: check.signal,
   onProgress: check.function,
@@ -76,6 +80,7 @@ export function nativeLoadOptions(path: string | string[], options: LoadModelOpt
     kvType: options.kvType,
     ram: typeof options.ram === 'string' ? parseSize(options.ram) : options.ram,
     policy: options.cache?.policy,
+    hotExperts: options.cache?.hot && Int32Array.from(options.cache.hot.flat()),
     prefetch: options.cache?.prefetch !== 'none',
   };
 }

@@ -2,12 +2,13 @@
 #include <cstring>
 
 #include "addon/arguments.h"
+#include "addon/background_task.h"
 #include "addon/engine_arguments.h"
-#include "addon/environment.h"
 #include "addon/facts.h"
 #include "addon/kernel_problem_object.h"
 #include "addon/model_object.h"
 #include "addon/napi_setup.h"
+#include "addon/simulation.h"
 #include "base/bandwidth.h"
 #include "base/error.h"
 #include "base/memory.h"
@@ -16,45 +17,6 @@
 
 namespace moeflow {
 namespace {
-
-// Runs `work` on one of libuv's threads: for what is short and belongs to no model.
-template <typename Result>
-class BackgroundTask : public Napi::AsyncWorker {
- public:
-  BackgroundTask(Napi::Env env, std::function<Result()> work, std::function<Napi::Value(Napi::Env, Result&)> finish)
-      : Napi::AsyncWorker(env),
-        deferred_(Napi::Promise::Deferred::New(env)),
-        work_(std::move(work)),
-        finish_(std::move(finish)) {}
-
-  Napi::Promise start() {
-    Queue();
-    return deferred_.Promise();
-  }
-
- private:
-  void Execute() override {
-    try {
-      result_.emplace(work_());
-    } catch (...) {
-      failure_ = std::current_exception();
-    }
-  }
-  void OnOK() override {
-    try {
-      if (failure_) std::rethrow_exception(failure_);
-      deferred_.Resolve(finish_(Env(), *result_));
-    } catch (const std::exception& error) {
-      deferred_.Reject(to_javascript(Env(), error).Value());
-    }
-  }
-
-  Napi::Promise::Deferred deferred_;
-  std::function<Result()> work_;
-  std::function<Napi::Value(Napi::Env, Result&)> finish_;
-  std::optional<Result> result_;
-  std::exception_ptr failure_;
-};
 
 struct Inspection {
   gguf::ModelFiles files;
@@ -150,6 +112,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   KernelProblemObject::define(env, exports);
   exports.Set("plan", Napi::Function::New<plan>(env, "plan"));
   exports.Set("inspect", Napi::Function::New<inspect>(env, "inspect"));
+  exports.Set("simulateCache", Napi::Function::New<simulate_cache>(env, "simulateCache"));
   exports.Set("measureReadBandwidth", Napi::Function::New<measure_bandwidth>(env, "measureReadBandwidth"));
   exports.Set("dequantize", Napi::Function::New<dequantize_blocks>(env, "dequantize"));
   exports.Set("availableKernels", Napi::String::New(env, available_kernels()));

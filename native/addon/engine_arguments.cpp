@@ -5,6 +5,20 @@
 
 namespace moeflow {
 
+namespace {
+
+// [layer, expert, layer, expert, ...]
+std::vector<ExpertId> experts_property(const Napi::Object& object, const char* name) {
+  std::vector<ExpertId> experts;
+  if (object.Get(name).IsUndefined()) return experts;
+  const std::vector<int32_t> numbers = int32_array_property(object, name);
+  if (numbers.size() % 2 != 0) throw argument_error(object.Env(), concat(name, " must hold pairs of layer and expert"));
+  for (size_t i = 0; i < numbers.size(); i += 2) experts.push_back({numbers[i], numbers[i + 1]});
+  return experts;
+}
+
+}  // namespace
+
 EngineOptions engine_options(const Napi::Object& object) {
   EngineOptions options;
   options.paths = strings_property(object, "paths");
@@ -14,6 +28,7 @@ EngineOptions engine_options(const Napi::Object& object) {
   options.kernels = string_property(object, "kernels", "");
   options.ram = static_cast<uint64_t>(integer_property(object, "ram", 0, int64_t{1} << 53, 0));
   options.cache.policy = string_property(object, "policy", options.cache.policy.c_str());
+  options.cache.hot = experts_property(object, "hotExperts");
   options.cache.prefetch = boolean_property(object, "prefetch", options.cache.prefetch);
   const std::string kv_type = string_property(object, "kvType", "auto");
   if (kv_type == "f16") {

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/memory_limits.h"
+#include "experts/file_store.h"
 #include "experts/resident.h"
 
 namespace moeflow {
@@ -67,7 +68,8 @@ void Engine::load(const CacheOptions& cache, const LoadControl& control) {
   bytes.in_all = model_.weights.total_bytes() + (cache.bytes > 0 ? 0 : ResidentExperts::bytes(model_.experts));
   model_.load(context_length_, open, pool_, control, bytes);
   if (cache.bytes > 0) {
-    auto cached = std::make_unique<CachedExperts>(model_.experts, model_.files.paths, model_.config.router.used, cache);
+    auto store = std::make_unique<FileStore>(model_.experts, model_.files.paths, cache.read_threads, cache.before_read);
+    auto cached = std::make_unique<CachedExperts>(model_.experts, model_.config.router.used, std::move(store), cache);
     cache_ = cached.get();
     experts_ = std::move(cached);
   } else {

@@ -4,8 +4,8 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "experts/cache.h"
 #include "experts/resident.h"
+#include "experts/slot_plan.h"
 
 namespace moeflow {
 namespace {
@@ -36,7 +36,8 @@ MemoryPlan plan_memory(const Model& model, const KvLayout& kv, int context_lengt
   plan.budget = budget;
   if (budget == 0 || others + plan.experts <= budget) return plan;
 
-  const uint64_t fewest = CachedExperts::fewest_bytes(model.experts, model.config.router.used);
+  const SlotPlan slots(model.experts, model.config.router.used);
+  const uint64_t fewest = slots.fewest_bytes();
   if (others + fewest > budget) {
     fail(ErrorCode::kInvalidArgument, "a memory budget of ", mebibytes(budget), plan.chosen ? " (what is free)" : "",
          " is too small: at least ", mebibytes(others + fewest), " are needed (", mebibytes(plan.process),
@@ -46,8 +47,8 @@ MemoryPlan plan_memory(const Model& model, const KvLayout& kv, int context_lengt
          " experts that a token uses in a layer)");
   }
   plan.all_experts = false;
-  plan.experts = std::min(budget - others, CachedExperts::most_bytes(model.experts));
-  plan.slots = CachedExperts::slots_in(model.experts, plan.experts);
+  plan.experts = std::min(budget - others, slots.most_bytes());
+  plan.slots = slots.slots(plan.experts);
   return plan;
 }
 

@@ -12,299 +12,281 @@ namespace {
 // How often a wait looks whether it was cancelled.
 constexpr std::chrono::milliseconds kPatience{10};
 
-uint64_t span_bytes(const MatrixRange& range) {
-  return align_up(range.offset + range.bytes) - align_down(range.offset);
+ExpertGrid grid_of(const ExpertLayout& layout, int used) {
+  ExpertGrid grid;
+  grid.layers = static_cast<int32_t>(layout.size());
+  for (const auto& layer : layout) {
+    grid.per_layer = std::max(grid.per_layer, static_cast<int32_t>(layer.size()));
+    grid.routed_layers += layer.empty() ? 0 : 1;
+  }
+  grid.used = used;
+  return grid;
 }
 
-uint64_t read_bytes(const ExpertRanges& expert) {
-  uint64_t bytes = 0;
-  for (const MatrixRange& range : expert.part) bytes += span_bytes(range);
-  return bytes;
-}
-
-// A class of `experts` gets its share of the bytes, of which `most` hold all experts of all classes.
-uint64_t slots_of(uint64_t experts, uint64_t bytes, uint64_t most) {
-  return most == 0 ? 0 : checked_multiply(std::min(bytes, most), experts, "expert slots") / most;
+std::vector<int32_t> numbers_of(const std::vector<ExpertId>& experts, const ExpertGrid& grid) {
+  std::vector<int32_t> numbers;
+  for (const ExpertId id : experts) {
+    const bool known = id.layer >= 0 && id.layer < grid.layers && id.expert >= 0 && id.expert < grid.per_layer;
+    if (!known) {
+      fail(ErrorCode::kInvalidArgument, "hot expert ", numbers.size(), " is expert ", id.expert, " of layer ", id.layer,
+           "; the model has ", grid.layers, " layers of up to ", grid.per_layer, " experts");
+    }
+    numbers.push_back(id.layer * grid.per_layer + id.expert);
+  }
+  return numbers;
 }
 
 }  // namespace
 
-std::vector<CachedExperts::SlotClass> CachedExperts::classes_of(const ExpertLayout& layout) {
-  std::vector<SlotClass> classes;
-  for (const auto& layer : layout) {
-    for (const ExpertRanges& expert : layer) {
-      auto found = std::find_if(classes.begin(), classes.end(),
-                                [&](const SlotClass& c) { return c.expert_bytes == expert.bytes(); });
-      if (found == classes.end()) {
-        classes.emplace_back();
-        found = classes.end() - 1;
-        found->expert_bytes = expert.bytes();
-      }
-      found->slot_bytes = std::max(found->slot_bytes, read_bytes(expert));
-      ++found->experts;
-    }
-  }
-  return classes;
+CacheCounters& CacheCounters::operator+=(const CacheCounters& other) {
+  hits += other.hits;
+  late_hits += other.late_hits;
+  misses += other.misses;
+  prefetches += other.prefetches;
+  wasted_prefetches += other.wasted_prefetches;
+  bytes_read += other.bytes_read;
+  stall_seconds += other.stall_seconds;
+  return *this;
 }
 
-uint64_t CachedExperts::most_bytes(const ExpertLayout& layout) {
-  uint64_t bytes = 0;
-  for (const SlotClass& c : classes_of(layout)) bytes += c.slot_bytes * c.experts;
-  return bytes;
-}
-
-// So many that slots_of() is enough for every class.
-uint64_t CachedExperts::fewest_bytes(const ExpertLayout& layout, int used) {
-  const uint64_t most = most_bytes(layout);
-  uint64_t fewest = 0;
-  for (const SlotClass& c : classes_of(layout)) {
-    const uint64_t wanted = std::min(static_cast<uint64_t>(used), c.experts);
-    fewest = std::max(fewest, (checked_multiply(wanted, most, "expert slots") + c.experts - 1) / c.experts);
-  }
-  return fewest;
-}
-
-CachedExperts::CachedExperts(const ExpertLayout& layout, const std::vector<std::string>& paths, int used,
+CachedExperts::CachedExperts(const ExpertLayout& layout, int used, std::unique_ptr<ExpertStore> store,
                              const CacheOptions& options)
-    : layout_(layout),
+    : CachedExperts(grid_of(layout, used), SlotPlan(layout, used), std::move(store), options) {}
+
+CachedExperts::CachedExperts(const ExpertGrid& grid, const SlotPlan& plan, std::unique_ptr<ExpertStore> store,
+                             const CacheOptions& options)
+    : grid_(grid),
       policy_name_(options.policy),
       prefetch_(options.prefetch),
       poison_(options.poison),
-      classes_(classes_of(layout)),
-      queue_(paths, options.read_threads, options.before_read) {
-  const uint64_t fewest = fewest_bytes(layout, used);
-  if (options.bytes < fewest) {
-    fail(ErrorCode::kInvalidArgument, options.bytes, " bytes are too few for expert slots: the ", used,
-         " experts that a token uses in a layer need ", fewest);
+      residency_(grid, plan.classes(options.bytes), make_policy({options.policy, numbers_of(options.hot, grid)}, grid)),
+      counters_(static_cast<size_t>(grid.layers)),
+      store_(std::move(store)) {
+  if (options.bytes < plan.fewest_bytes()) {
+    fail(ErrorCode::kInvalidArgument, options.bytes, " bytes are too few for expert slots: the ", grid.used,
+         " experts that a token uses in a layer need ", plan.fewest_bytes());
   }
-  for (const auto& layer : layout) per_layer_ = std::max(per_layer_, static_cast<int32_t>(layer.size()));
-  const auto layers_with_experts = static_cast<int32_t>(
-      std::count_if(layout.begin(), layout.end(), [](const auto& layer) { return !layer.empty(); }));
-  const auto numbers = static_cast<int32_t>(layout.size()) * per_layer_;
-  policy_ = make_policy(options.policy, numbers, used * layers_with_experts);
-  slot_of_.resize(static_cast<size_t>(numbers));
-  candidates_.reserve(static_cast<size_t>(numbers));
-  make_slots(options.bytes);
+  make_slots(plan, options.bytes);
 }
 
-int64_t CachedExperts::slots_in(const ExpertLayout& layout, uint64_t bytes) {
-  const uint64_t most = most_bytes(layout);
-  uint64_t slots = 0;
-  for (const SlotClass& c : classes_of(layout)) slots += slots_of(c.experts, bytes, most);
-  return static_cast<int64_t>(slots);
-}
-
-void CachedExperts::make_slots(uint64_t bytes) {
-  const uint64_t most = most_bytes(layout_);
+void CachedExperts::make_slots(const SlotPlan& plan, uint64_t bytes) {
+  const SlotClasses classes = plan.classes(bytes);
+  const auto for_each_slot = [&](auto&& action) {
+    for (size_t c = 0; c < classes.slots.size(); ++c) {
+      for (int32_t i = 0; i < classes.slots[c]; ++i) action(plan.slot_bytes(c));
+    }
+  };
   uint64_t arena = 0;
-  size_t count = 0;
-  for (SlotClass& c : classes_) {
-    c.slots.resize(slots_of(c.experts, bytes, most));
-    for (size_t& slot : c.slots) slot = count++;
-    arena += c.slots.size() * c.slot_bytes;
-  }
+  for_each_slot([&](uint64_t slot_bytes) { arena += slot_bytes; });
   arena_ = AlignedBuffer(arena, "expert slots");
-  slots_ = std::vector<Slot>(count);
+  slots_ = std::vector<Slot>(static_cast<size_t>(residency_.slots()));
   uint8_t* at = arena_.bytes();
-  for (const SlotClass& c : classes_) {
-    for (const size_t slot : c.slots) {
-      slots_[slot].memory = at;
-      at += c.slot_bytes;
-    }
-  }
+  size_t slot = 0;
+  for_each_slot([&](uint64_t slot_bytes) {
+    slots_[slot].memory = at;
+    slots_[slot].bytes = slot_bytes;
+    at += slot_bytes;
+    ++slot;
+  });
+  reading_.reserve(slots_.size());
 }
 
-const ExpertRanges& CachedExperts::ranges_of(int32_t number) const {
-  return layout_[static_cast<size_t>(number / per_layer_)][static_cast<size_t>(number % per_layer_)];
+ExpertId CachedExperts::id_of(int32_t number) const { return {grid_.layer_of(number), number % grid_.per_layer}; }
+
+CacheCounters CachedExperts::counters_of(int32_t layer) const {
+  CacheCounters counters = counters_[static_cast<size_t>(layer)];
+  counters.wasted_prefetches = residency_.wasted(layer);
+  return counters;
 }
 
-std::span<const int32_t> CachedExperts::request(int32_t layer, std::span<const int32_t> experts) {
-  for (Slot& slot : slots_) slot.in_use = false;
-  layer_ = layer;
-  waiting_.clear();
-  coming_.clear();
-  handed_out_.clear();
+CacheCounters CachedExperts::counters() const {
+  CacheCounters sum;
+  for (int32_t layer = 0; layer < grid_.layers; ++layer) sum += counters_of(layer);
+  return sum;
+}
+
+std::span<const int32_t> CachedExperts::request(int32_t layer, std::span<const int32_t> experts, size_t generating) {
+  end_request();
   take_over_finished_reads();
-  // Those that are here first, so that none of them makes room for another.
-  for (const int32_t expert : experts) {
-    Slot* slot = slot_of(expert);
-    if (!slot) {
-      waiting_.push_back(expert);
-      continue;
+  give_up_prefetches(layer, experts);
+  layer_ = layer;
+  places_ = residency_.request(layer, experts, generating);
+  states_.assign(places_.size(), {});
+  for (size_t i = 0; i < places_.size(); ++i) {
+    Slot& slot = slot_at(places_[i].slot);
+    if (!places_[i].present) {
+      ++counting().misses;
+    } else if (slot.reading) {
+      states_[i] = {Progress::kReading, true};
+      store_->promote(slot.read);
+      ++counting().late_hits;
+    } else {
+      hand_out(i);
+      ++counting().hits;
     }
-    slot->in_use = true;
-    slot->joined = slot->reading;
-    slot->ahead = false;
-    if (slot->reading) queue_.promote(slot->read);
-    policy_->used(number(expert));
-    ++(slot->reading ? counters_.late_hits : counters_.hits);
-    (slot->reading ? coming_ : handed_out_).push_back(expert);
   }
-  give_up_prefetches();
   start_reads();
   return handed_out_;
 }
 
-// Those for this layer that it did not ask for: by the time they could be of use they may have left again.
-void CachedExperts::give_up_prefetches() {
-  for (Slot& slot : slots_) {
-    if (!slot.reading || !slot.ahead || slot.expert / per_layer_ != layer_) continue;
-    if (!queue_.cancel(slot.read)) continue;
-    --counters_.prefetches;
-    counters_.bytes_read -= read_bytes(ranges_of(slot.expert));
-    slot.reading = false;
-    slot.ahead = false;
-    empty(slot);
+// Places whose reads were never begun, or failed when nobody looked any more, hold nothing.
+void CachedExperts::end_request() {
+  for (size_t i = 0; i < places_.size(); ++i) {
+    const Residency::Place& place = places_[i];
+    const Slot& slot = slot_at(place.slot);
+    const bool failed = states_[i].progress == Progress::kReading && !slot.reading && slot.failed;
+    if (states_[i].progress != Progress::kWaiting && !failed) continue;
+    if (residency_.expert_in(place.slot) == place.expert) residency_.clear(place.slot, false);
   }
+  places_ = {};
+  states_.clear();
+  in_hand_.clear();
+  handed_out_.clear();
+}
+
+// Those for this layer that it did not ask for: by the time they could be of use they may have left again.
+void CachedExperts::give_up_prefetches(int32_t layer, std::span<const int32_t> experts) {
+  std::erase_if(reading_, [&](int32_t i) {
+    Slot& slot = slot_at(i);
+    const ExpertId id = id_of(slot.expert);
+    if (!residency_.is_ahead(i) || id.layer != layer) return false;
+    if (std::find(experts.begin(), experts.end(), id.expert) != experts.end()) return false;
+    if (!store_->cancel(slot.read)) return false;
+    CacheCounters& counters = counters_[static_cast<size_t>(layer)];
+    --counters.prefetches;
+    counters.bytes_read -= store_->fetch_bytes(id);
+    slot.reading = false;
+    residency_.set_filling(i, false);
+    residency_.clear(i, false);
+    return true;
+  });
 }
 
 std::span<const int32_t> CachedExperts::next(const std::atomic<bool>* cancelled) {
-  for (const int32_t expert : handed_out_) slot_of(expert)->in_use = false;
+  for (const size_t place : in_hand_) {
+    states_[place].progress = Progress::kDone;
+    residency_.done(place);
+  }
+  in_hand_.clear();
   handed_out_.clear();
+  const auto all_done = [&] {
+    return std::all_of(states_.begin(), states_.end(), [](const auto& s) { return s.progress == Progress::kDone; });
+  };
   for (;;) {
     take_over_finished_reads();
     hand_out_arrived();
     start_reads();
-    if (!handed_out_.empty() || (coming_.empty() && waiting_.empty())) return handed_out_;
+    if (!handed_out_.empty() || all_done()) return handed_out_;
     wait_for_a_read();
     if (cancelled && cancelled->load(std::memory_order_relaxed)) fail(ErrorCode::kCancelled, "the step was cancelled");
   }
 }
 
-void CachedExperts::expect(int32_t layer, std::span<const int32_t> experts) {
-  if (!prefetch_ || !waiting_.empty()) return;
+void CachedExperts::expect(int32_t layer, std::span<const int32_t> experts, bool for_prompt) {
+  if (!prefetch_) return;
+  for (const int32_t expert : experts) residency_.expect(layer, layer * grid_.per_layer + expert);
+  const auto waits = [](const PlaceState& state) { return state.progress == Progress::kWaiting; };
+  if (std::any_of(states_.begin(), states_.end(), waits)) return;
   for (const int32_t expert : experts) {
-    const int32_t number = layer * per_layer_ + expert;
-    if (slot_of_[static_cast<size_t>(number)]) continue;
-    Slot* slot = make_room(number, ReadPriority::kPrefetch);
-    if (!slot) return;
-    start_read(*slot, number, ReadPriority::kPrefetch);
+    const int32_t number = layer * grid_.per_layer + expert;
+    if (residency_.slot_of(number) != Residency::kNone) continue;
+    const int32_t slot = residency_.fetch_ahead(number, for_prompt);
+    if (slot == Residency::kNone) return;
+    ++counters_[static_cast<size_t>(layer)].prefetches;
+    start_read(slot, number, ReadPriority::kPrefetch);
   }
 }
 
+// What was handed out may have lost its slot on paper already, to an expert of the same request that waits for it.
 ExpertWeights CachedExperts::weights(ExpertId id) const {
-  const int32_t number = id.layer * per_layer_ + id.expert;
-  const ExpertRanges& ranges = ranges_of(number);
-  const uint8_t* at = slot_of_[static_cast<size_t>(number)]->memory;
-  std::array<const uint8_t*, kExpertParts> address{};
-  for (size_t part = 0; part < kExpertParts; ++part) {
-    const MatrixRange& range = ranges.part[part];
-    address[part] = at + (range.offset - align_down(range.offset));
-    at += span_bytes(range);
-  }
-  return matrices_at(ranges, address);
+  const int32_t number = id.layer * grid_.per_layer + id.expert;
+  const auto place = std::find_if(places_.begin(), places_.end(), [&](const auto& p) { return p.expert == number; });
+  return store_->weights(id, slots_[static_cast<size_t>(place->slot)].memory);
 }
 
 // Reads that are over, whoever wanted them: what has arrived is resident from now on, what has failed is not there.
 void CachedExperts::take_over_finished_reads() {
-  queue_.wait(std::chrono::milliseconds(0), [&] {
-    for (Slot& slot : slots_) {
-      if (!slot.reading || slot.read.state() == BackgroundRead::State::kReading) continue;
+  if (reading_.empty()) return;
+  store_->wait(std::chrono::milliseconds(0), [&] {
+    for (const int32_t i : reading_) {
+      Slot& slot = slot_at(i);
+      if (slot.read.state() == BackgroundRead::State::kReading) continue;
       slot.reading = false;
-      if (slot.read.state() == BackgroundRead::State::kFailed) slot.failed = true;
+      slot.failed = slot.read.state() == BackgroundRead::State::kFailed;
     }
     return true;
   });
-  for (Slot& slot : slots_) {
-    if (slot.failed && !slot.in_use) empty(slot);
+  std::erase_if(reading_, [&](int32_t i) {
+    const Slot& slot = slot_at(i);
+    if (slot.reading) return false;
+    residency_.set_filling(i, false);
+    // A failure that somebody waits for is for hand_out_arrived().
+    if (slot.failed && residency_.expert_in(i) == slot.expert && !awaited(i)) residency_.clear(i, true);
+    return true;
+  });
+}
+
+bool CachedExperts::awaited(int32_t slot) const {
+  for (size_t i = 0; i < places_.size(); ++i) {
+    if (places_[i].slot == slot && states_[i].progress == Progress::kReading) return true;
+  }
+  return false;
+}
+
+void CachedExperts::start_reads() {
+  for (size_t i = 0; i < places_.size(); ++i) {
+    const Residency::Place& place = places_[i];
+    if (states_[i].progress != Progress::kWaiting || slot_at(place.slot).reading) continue;
+    if (place.after != Residency::kNone && states_[static_cast<size_t>(place.after)].progress != Progress::kDone)
+      continue;
+    states_[i].progress = Progress::kReading;
+    start_read(place.slot, place.expert, ReadPriority::kDemand);
   }
 }
 
+void CachedExperts::start_read(int32_t slot, int32_t number, ReadPriority priority) {
+  const ExpertId id = id_of(number);
+  Slot& s = slot_at(slot);
+  if (poison_) std::memset(s.memory, 0xff, s.bytes);
+  s.expert = number;
+  s.reading = true;
+  s.failed = false;
+  reading_.push_back(slot);
+  residency_.set_filling(slot, true);
+  counters_[static_cast<size_t>(id.layer)].bytes_read += store_->fetch_bytes(id);
+  store_->fetch(s.read, id, s.memory, priority);
+}
+
 void CachedExperts::hand_out_arrived() {
-  std::erase_if(coming_, [&](int32_t expert) {
-    Slot& slot = *slot_of(expert);
-    if (slot.reading) return false;
-    if (slot.failed && !slot.joined)
-      fail(ErrorCode::kIo, "expert ", expert, " of layer ", layer_, ": ", slot.read.error());
-    if (slot.failed) {
+  for (size_t i = 0; i < places_.size(); ++i) {
+    const Residency::Place& place = places_[i];
+    const Slot& slot = slot_at(place.slot);
+    if (states_[i].progress != Progress::kReading || slot.reading) continue;
+    if (!slot.failed) {
+      hand_out(i);
+    } else if (states_[i].joined) {
       // Somebody else's read, perhaps begun when things were worse: it gets one of its own.
-      empty(slot);
-      waiting_.push_back(expert);
+      states_[i].joined = false;
+      start_read(place.slot, place.expert, ReadPriority::kDemand);
     } else {
-      handed_out_.push_back(expert);
+      fail(ErrorCode::kIo, "expert ", id_of(place.expert).expert, " of layer ", layer_, ": ", slot.read.error());
     }
-    return true;
-  });
+  }
+}
+
+void CachedExperts::hand_out(size_t place) {
+  states_[place].progress = Progress::kHandedOut;
+  in_hand_.push_back(place);
+  handed_out_.push_back(id_of(places_[place].expert).expert);
 }
 
 void CachedExperts::wait_for_a_read() {
   const auto start = std::chrono::steady_clock::now();
-  queue_.wait(kPatience, [&] {
-    return std::any_of(slots_.begin(), slots_.end(), [](const Slot& slot) {
-      return slot.reading && slot.read.state() != BackgroundRead::State::kReading;
-    });
+  store_->wait(kPatience, [&] {
+    return std::any_of(reading_.begin(), reading_.end(),
+                       [&](int32_t i) { return slot_at(i).read.state() != BackgroundRead::State::kReading; });
   });
-  counters_.stall_seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
-void CachedExperts::start_reads() {
-  std::erase_if(waiting_, [&](int32_t expert) {
-    Slot* slot = make_room(number(expert), ReadPriority::kDemand);
-    if (!slot) return false;
-    start_read(*slot, number(expert), ReadPriority::kDemand);
-    coming_.push_back(expert);
-    return true;
-  });
-}
-
-void CachedExperts::start_read(Slot& slot, int32_t number, ReadPriority priority) {
-  const bool ahead = priority == ReadPriority::kPrefetch;
-  slot.expert = number;
-  slot.in_use = !ahead;
-  slot.ahead = ahead;
-  slot.reading = true;
-  slot.joined = false;
-  slot_of_[static_cast<size_t>(number)] = &slot;
-  if (!ahead) policy_->used(number);
-  ++(ahead ? counters_.prefetches : counters_.misses);
-  counters_.bytes_read += read_bytes(ranges_of(number));
-  std::array<ReadRange, kExpertParts> reads;
-  uint8_t* to = slot.memory;
-  for (size_t part = 0; part < kExpertParts; ++part) {
-    const MatrixRange& range = ranges_of(number).part[part];
-    const uint64_t from = align_down(range.offset);
-    reads[part] = {range.file, from, span_bytes(range), range.offset + range.bytes - from, to};
-    to += reads[part].bytes;
-  }
-  queue_.submit(slot.read, reads, priority);
-}
-
-// A slot for an expert: an empty one, or that of an expert that the policy lets go. Null when all are in use. What was
-// fetched ahead stays until it is used or nothing else can leave; it takes half of all places at most.
-CachedExperts::Slot* CachedExperts::make_room(int32_t number, ReadPriority priority) {
-  const auto fits = [&](const SlotClass& c) { return c.expert_bytes == ranges_of(number).bytes(); };
-  const SlotClass& c = *std::find_if(classes_.begin(), classes_.end(), fits);
-  const bool ahead = priority == ReadPriority::kPrefetch;
-  const auto is_ahead = [&](size_t i) { return slots_[i].expert >= 0 && slots_[i].ahead; };
-  if (ahead && 2 * std::count_if(c.slots.begin(), c.slots.end(), is_ahead) >= std::ssize(c.slots)) return nullptr;
-  const auto find_candidates = [&](bool among_ahead) {
-    candidates_.clear();
-    for (const size_t i : c.slots) {
-      const Slot& slot = slots_[i];
-      if (slot.expert >= 0 && !slot.in_use && !slot.reading && slot.ahead == among_ahead)
-        candidates_.push_back(slot.expert);
-    }
-  };
-  const auto vacant = [&](size_t i) { return slots_[i].expert < 0; };
-  if (const auto empty_one = std::find_if(c.slots.begin(), c.slots.end(), vacant); empty_one != c.slots.end())
-    return &slots_[*empty_one];
-  find_candidates(false);
-  if (candidates_.empty() && !ahead) find_candidates(true);
-  if (candidates_.empty()) return nullptr;
-  Slot* slot = slot_of_[static_cast<size_t>(policy_->choose(candidates_))];
-  empty(*slot);
-  if (poison_) std::memset(slot->memory, 0xff, c.slot_bytes);
-  return slot;
-}
-
-void CachedExperts::empty(Slot& slot) {
-  policy_->left(slot.expert);
-  slot_of_[static_cast<size_t>(slot.expert)] = nullptr;
-  slot.expert = -1;
-  if (slot.ahead) ++counters_.wasted_prefetches;
-  slot.ahead = false;
-  slot.in_use = false;
-  slot.failed = false;
+  counting().stall_seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
 }  // namespace moeflow

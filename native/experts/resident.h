@@ -17,10 +17,10 @@ class ResidentExperts final : public ExpertSource {
   // What they take.
   static uint64_t bytes(const ExpertLayout& layout);
 
-  std::span<const int32_t> request(int32_t, std::span<const int32_t> experts) override { return experts; }
+  std::span<const int32_t> request(int32_t, std::span<const int32_t> experts, size_t) override { return experts; }
   std::span<const int32_t> next(const std::atomic<bool>*) override { return {}; }
   bool takes_hints() const override { return false; }
-  void expect(int32_t, std::span<const int32_t>) override {}
+  void expect(int32_t, std::span<const int32_t>, bool) override {}
   ExpertWeights weights(ExpertId id) const override;
 
  private:

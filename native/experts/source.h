@@ -13,9 +13,10 @@ class ExpertSource {
  public:
   virtual ~ExpertSource() = default;
 
-  // Asks for the different experts that a layer needs, and returns those that are in memory already, in any order.
-  // Ends the request before, whether or not all of that one's experts were used.
-  virtual std::span<const int32_t> request(int32_t layer, std::span<const int32_t> experts) = 0;
+  // Asks for the different experts that a layer needs, and returns those that are in memory already, in any order. The
+  // first `generating` of them are used by tokens that are being generated, the others by prompts alone. Ends the
+  // request before, whether or not all of that one's experts were used.
+  virtual std::span<const int32_t> request(int32_t layer, std::span<const int32_t> experts, size_t generating) = 0;
 
   // Takes back what was handed out last and returns experts of the request that have come since, waiting for the first
   // of them. Empty when all have been handed out. Throws Error(kIo) naming the file and the place, or Error(kCancelled)
@@ -24,9 +25,10 @@ class ExpertSource {
 
   // Whether expect() does anything now: who would say something may save the work of finding out.
   virtual bool takes_hints() const = 0;
-  // Experts that a layer will probably need soon, the most probable first: they may be fetched ahead, as far as nothing
-  // that is needed now has to wait for it. A hint, which changes no result.
-  virtual void expect(int32_t layer, std::span<const int32_t> experts) = 0;
+  // Experts that a layer will probably need soon, by tokens that are being generated or by a prompt, the most probable
+  // first: they may be fetched ahead, as far as nothing that is needed now has to wait for it. A hint, which changes no
+  // result; the same one may be given again, when there may be more room.
+  virtual void expect(int32_t layer, std::span<const int32_t> experts, bool for_prompt) = 0;
 
   // The matrices of an expert that was handed out last, as long as it is.
   virtual ExpertWeights weights(ExpertId id) const = 0;

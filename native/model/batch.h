@@ -55,6 +55,10 @@ struct Batch {
   const std::atomic<bool>* cancelled = nullptr;
 
   int rows() const { return static_cast<int>(tokens.size()); }
+  // Whether a row is its sequence's only one, as in generating; the others belong to prompts.
+  bool is_generated(int32_t row) const {
+    return sequences[static_cast<size_t>(sequence_of[static_cast<size_t>(row)])].rows == 1;
+  }
 };
 
 }  // namespace moeflow

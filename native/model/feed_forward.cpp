@@ -151,25 +151,33 @@ void group_by_expert(const Step& step, const int32_t* ids, size_t stride) {
   }
 }
 
+// The rows of one expert in space.grouped_rows.
+std::span<const int32_t> rows_of(const Workspace& space, int32_t expert) {
+  // See group_by_expert: an expert's begin is the end of the one before it.
+  const int32_t begin = expert == 0 ? 0 : space.expert_begin[static_cast<size_t>(expert) - 1];
+  const int32_t end = space.expert_begin[static_cast<size_t>(expert)];
+  return {space.grouped_rows.data() + begin, static_cast<size_t>(end - begin)};
+}
+
 const float* offset(const float* values, int64_t count) { return values ? values + count : nullptr; }
 
 // The rows of one expert, which lie side by side in the buffers between its matrices.
 FeedForwardJob expert_job(const Step& step, int layer, const LayerWeights& w, int32_t expert) {
   const ModelConfig& config = step.config();
   Workspace& space = step.space;
-  // See group_by_expert: an expert's begin is the end of the one before it.
-  const int32_t begin = expert == 0 ? 0 : space.expert_begin[static_cast<size_t>(expert) - 1];
+  const auto rows = rows_of(space, expert);
+  const int64_t begin = rows.data() - space.grouped_rows.data();
   FeedForwardJob job;
   job.weights = step.experts.weights({layer, expert});
   job.gate_bias = offset(w.gate_bias, int64_t{expert} * config.expert_width);
   job.up_bias = offset(w.up_bias, int64_t{expert} * config.expert_width);
   job.down_bias = offset(w.down_bias, int64_t{expert} * config.width);
-  job.rows = space.grouped_rows.data() + begin;
-  job.count = space.expert_begin[static_cast<size_t>(expert)] - begin;
-  job.inner = space.inner_values.as<float>() + int64_t{begin} * config.expert_width;
+  job.rows = rows.data();
+  job.count = std::ssize(rows);
+  job.inner = space.inner_values.as<float>() + begin * config.expert_width;
   job.inner_quantized =
       space.inner_quantized.bytes() + static_cast<size_t>(begin) * QuantizedRowLayout(config.expert_width).bytes;
-  job.output = space.outputs.as<float>() + int64_t{begin} * config.width;
+  job.output = space.outputs.as<float>() + begin * config.width;
   return job;
 }
 
@@ -188,24 +196,35 @@ FeedForwardJob shared_job(const Step& step, const LayerWeights& w) {
   return job;
 }
 
-// Runs the experts that any row uses, each as soon as it is in memory, and the shared one while others may still come.
-// Each writes to a place of its own, so that their order changes no bit.
-void run_experts(const Step& step, int layer, const LayerWeights& w) {
+// The experts that any row uses, into space.chosen, those of generated tokens first. Returns how many these are.
+size_t choose_experts(const Step& step) {
   Workspace& space = step.space;
   space.chosen.clear();
-  int32_t begin = 0;
-  for (int32_t e = 0; e < step.config().router.experts; ++e) {
-    const int32_t end = space.expert_begin[static_cast<size_t>(e)];
-    if (begin < end) space.chosen.push_back(e);
-    begin = end;
-  }
-  std::span<const int32_t> ready = step.experts.request(layer, space.chosen);
+  const auto add = [&](bool generating) {
+    for (int32_t e = 0; e < step.config().router.experts; ++e) {
+      const auto rows = rows_of(space, e);
+      const auto generated = [&](int32_t row) { return step.batch.is_generated(row); };
+      if (!rows.empty() && std::any_of(rows.begin(), rows.end(), generated) == generating) space.chosen.push_back(e);
+    }
+  };
+  add(true);
+  const size_t generating = space.chosen.size();
+  add(false);
+  return generating;
+}
+
+// Runs the chosen experts, each as soon as it is in memory, and the shared one while others may still come. Each writes
+// to a place of its own, so that their order changes no bit.
+void run_experts(const Step& step, int layer, const LayerWeights& w) {
+  Workspace& space = step.space;
+  const size_t generating = choose_experts(step);
+  std::span<const int32_t> ready = step.experts.request(layer, space.chosen, generating);
   const std::span<const int32_t> foreseen = foresee_next_layer(step, layer);
   space.jobs.clear();
   if (w.shared) space.jobs.push_back(shared_job(step, w));
   do {
     for (const int32_t e : ready) space.jobs.push_back(expert_job(step, layer, w, e));
-    step.experts.expect(layer + 1, foreseen);
+    step.experts.expect(layer + 1, foreseen, generating == 0);
     Jobs(step, space.jobs).run();
     space.jobs.clear();
     ready = step.experts.next(step.batch.cancelled);

@@ -1,18 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { loadModel, planMemory } from '../../lib/index.js';
 import { demoModel } from '../support/fixtures.js';
-import { load } from '../support/models.js';
+import { memoryBudget as budget, load } from '../support/models.js';
 
 const prompt = Array.from({ length: 40 }, (_, i) => 300 + 17 * i);
-
-/** `more` MiB above the smallest budget that works in this process now, as its error names it. */
-async function budget(more: number): Promise<number> {
-  const error: Error = await loadModel(demoModel, { ram: 2 ** 20 }).then(
-    () => expect.unreachable('1 MiB was enough'),
-    (refused) => refused,
-  );
-  return (Number(/at least (\d+) MiB are needed/.exec(error.message)?.[1]) + more) * 2 ** 20;
-}
 
 describe('a memory budget', () => {
   it('changes no token and no route, from the smallest that works on', async () => {
@@ -92,7 +83,7 @@ describe('a memory budget', () => {
       /prefetch must be one of gate-ahead, none, is "all"/,
     );
     await expect(loadModel(demoModel, { cache: { policy: 'fifo' as 'lru' } })).rejects.toThrow(
-      /policy must be one of lru, lfu, is "fifo"/,
+      /policy must be one of plec, lfu, lru, lfru, least-stale, s3-fifo, static, is "fifo"/,
     );
   });
 });

@@ -13,6 +13,9 @@ export const demoModel = join(demoFolder, 'moeflow-demo-q8_0.gguf');
 /** A folder with all conformance fixtures, of which the repository holds a part; undefined when it was not given. */
 export const allFixturesFolder = process.env.MOEFLOW_CONFORMANCE;
 
+/** A folder with published routing traces, which have licences of their own; undefined when it was not given. */
+export const tracesFolder = process.env.MOEFLOW_TRACES;
+
 const archives = fileURLToPath(new URL('../fixtures', import.meta.url));
 const unpacked = join(packageRoot, 'build/test-fixtures');
 

@@ -1,13 +1,23 @@
 /** Models that a test file loads: disposed of when the test is over. */
 
-import { onTestFinished } from 'vitest';
+import { expect, onTestFinished } from 'vitest';
 import { type LoadModelOptions, loadModel, type Model } from '../../lib/index.js';
+import { demoModel } from './fixtures.js';
 
 /** Loads a model for the running test. Two threads unless told otherwise: work is shared, and no machine is overrun. */
 export async function load(path: string | string[], options: LoadModelOptions = {}): Promise<Model> {
   const model = await loadModel(path, { threads: 2, ...options });
   onTestFinished(() => model.dispose());
   return model;
+}
+
+/** `more` MiB above the smallest budget in which the demo model works in this process now, as its error names it. */
+export async function memoryBudget(more: number, options: LoadModelOptions = {}): Promise<number> {
+  const error: Error = await loadModel(demoModel, { ...options, ram: 2 ** 20 }).then(
+    () => expect.unreachable('1 MiB was enough'),
+    (refused) => refused,
+  );
+  return (Number(/at least (\d+) MiB are needed/.exec(error.message)?.[1]) + more) * 2 ** 20;
 }
 
 /** The bits of floats, for comparing without tolerance: equal numbers may differ in sign or be no numbers. */

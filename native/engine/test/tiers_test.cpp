@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "engine/test/engine_runs.h"
+#include "experts/simulation.h"
 
 using namespace moeflow;
 using namespace moeflow::test;
@@ -33,10 +34,11 @@ TEST_CASE("any number of slots, any policy, any chunks and threads: the same bit
     options.threads = 2;
     options.cache.poison = true;
     const ExpertLayout layout = file.engine()->model().experts;
-    const uint64_t most = CachedExperts::most_bytes(layout);
-    for (const char* policy : {"lru", "lfu"}) {
+    const uint64_t most = SlotPlan(layout, 2).most_bytes();
+    for (const char* policy : {"lru", "lfu", "lfru", "least-stale", "s3-fifo", "static", "plec"}) {
       options.cache.policy = policy;
-      for (uint64_t bytes = CachedExperts::fewest_bytes(layout, 2); bytes <= most; bytes += most / 8) {
+      options.cache.hot = {{1, 0}, {1, 1}, {1, 2}};
+      for (uint64_t bytes = SlotPlan(layout, 2).fewest_bytes(); bytes <= most; bytes += most / 8) {
         CAPTURE(policy);
         options.cache.bytes = bytes;
         Engine engine(options, LoadControl());
@@ -57,13 +59,13 @@ TEST_CASE("looking ahead changes no bit, and most of what the next layer's route
     const TinyFile file(tiny);
     const auto whole = file.engine();
     EngineOptions options = file.options();
-    options.cache.bytes = CachedExperts::most_bytes(whole->model().experts) / 2;
+    options.cache.bytes = SlotPlan(whole->model().experts, 2).most_bytes() / 2;
     options.cache.poison = true;
     for (const bool prefetch : {false, true}) {
       options.cache.prefetch = prefetch;
       Engine engine(options, LoadControl());
       CHECK(run_alone(engine, tokens, 1).same_bits_as(run_alone(*whole, tokens)));
-      const CacheCounters& counters = engine.expert_cache()->counters();
+      const CacheCounters counters = engine.expert_cache()->counters();
       CHECK((counters.prefetches > 0) == prefetch);
       CHECK(2 * counters.wasted_prefetches <= counters.prefetches);
     }
@@ -81,7 +83,7 @@ TEST_CASE("slow reads that end in any order, and several sequences in a step: th
   }
   EngineOptions options = file.options();
   options.threads = 2;
-  options.cache.bytes = CachedExperts::fewest_bytes(whole->model().experts, 2);
+  options.cache.bytes = SlotPlan(whole->model().experts, 2).fewest_bytes();
   options.cache.poison = true;
   std::atomic<unsigned> reads = 0;
   options.cache.before_read = [&](uint32_t, uint64_t) {
@@ -106,7 +108,7 @@ TEST_CASE("a read that fails ends the step with an error; the sequence is as it 
   const auto whole = file.engine();
   const Outcome expected = run_alone(*whole, tokens);
   EngineOptions options = file.options();
-  options.cache.bytes = CachedExperts::fewest_bytes(whole->model().experts, 2);
+  options.cache.bytes = SlotPlan(whole->model().experts, 2).fewest_bytes();
   std::atomic<bool> broken = false;
   options.cache.before_read = [&](uint32_t, uint64_t) {
     if (broken) throw std::runtime_error("the disk is gone");
@@ -127,7 +129,7 @@ TEST_CASE("the counters are those of a recount from the routes") {
   const TinyFile file(models()[0]);
   const auto whole = file.engine();
   EngineOptions options = file.options();
-  options.cache.bytes = CachedExperts::most_bytes(whole->model().experts) / 2;
+  options.cache.bytes = SlotPlan(whole->model().experts, 2).most_bytes() / 2;
   options.cache.policy = "lru";
   options.cache.prefetch = false;
   Engine engine(options, LoadControl());
@@ -162,6 +164,63 @@ TEST_CASE("the counters are those of a recount from the routes") {
   CHECK(engine.expert_cache()->counters().hits == hits);
   CHECK(engine.expert_cache()->counters().misses == misses);
   CHECK(hits > 0);
+}
+
+TEST_CASE("a simulation of the routes comes to the same hits, whatever the policy, the slots, chunks and sequences") {
+  for (const TinyOptions& tiny : models()) {
+    const TinyFile file(tiny);
+    const auto whole = file.engine();
+    const SlotPlan slots(whole->model().experts, 2);
+    for (const char* policy : {"lru", "lfu", "lfru", "least-stale", "s3-fifo", "plec"}) {
+      for (const uint64_t bytes : {slots.fewest_bytes(), slots.most_bytes() / 2, slots.most_bytes() * 3 / 4}) {
+        CAPTURE(tiny.architecture);
+        CAPTURE(policy);
+        CAPTURE(bytes);
+        EngineOptions options = file.options();
+        options.cache.bytes = bytes;
+        options.cache.policy = policy;
+        options.cache.prefetch = false;
+        Engine engine(options, LoadControl());
+        std::vector<int32_t> routes, item_tokens, step_items;
+        const std::vector<int32_t> sequences = {engine.create_sequence(), engine.create_sequence()};
+        const std::vector<std::vector<int32_t>> tokens = {random_tokens(60, 20), random_tokens(60, 21)};
+        std::vector<size_t> at = {0, 0};
+        // A prompt in two chunks, then both sequences, the second one's prompt beside the first one's single tokens.
+        const auto step = [&](std::vector<size_t> counts) {
+          std::vector<StepItem> items;
+          for (size_t i = 0; i < counts.size(); ++i) {
+            if (counts[i] == 0) continue;
+            items.push_back(ask(sequences[i], tokens[i], at[i], counts[i]));
+            item_tokens.push_back(static_cast<int32_t>(counts[i]));
+            at[i] += counts[i];
+          }
+          step_items.push_back(static_cast<int32_t>(items.size()));
+          for (const StepItemResult& result : engine.step(items, kNotCancelled)) {
+            routes.insert(routes.end(), result.experts.begin(), result.experts.end());
+          }
+        };
+        step({9});
+        step({5});
+        for (int i = 0; i < 12; ++i) step({1});
+        step({1, 7});
+        for (int i = 0; i < 20; ++i) step({1, 1});
+
+        const ModelConfig& config = whole->model().config;
+        const int32_t layers = config.layers - config.leading_dense_layers;
+        SimulationOptions simulated{policy, slots.classes(bytes), {}};
+        simulated.slots.of_layer.resize(static_cast<size_t>(layers));  // all in one class
+        uint64_t hits = 0, misses = 0;
+        for (const SimulatedLayer& layer :
+             simulate({{layers, config.router.experts, layers, 2}, routes, item_tokens, step_items}, simulated)) {
+          hits += layer.hits;
+          misses += layer.misses;
+        }
+        CHECK(engine.expert_cache()->counters().hits == hits);
+        CHECK(engine.expert_cache()->counters().misses == misses);
+        CHECK(misses > 0);
+      }
+    }
+  }
 }
 
 TEST_CASE("without a budget, a model that fits the free memory is wholly in it, and a larger one gets most of it") {

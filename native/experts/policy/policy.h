@@ -1,31 +1,65 @@
-// Which expert leaves when another one needs its place. A policy sees every use and every departure, in order, and
-// nothing else: not the clock, not the threads. So a run and a simulation of its trace decide alike.
+// Which expert leaves when another one needs its place. A policy sees every use, departure and expectation, in order,
+// and nothing else: not the clock, not the threads. So a run and a simulation of its trace decide alike.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <span>
 #include <string_view>
+#include <vector>
 
 namespace moeflow {
+
+// Experts are numbered across all layers, also those without experts: layer * per_layer + expert.
+struct ExpertGrid {
+  int32_t layers = 0;
+  int32_t per_layer = 0;
+  int32_t routed_layers = 0;  // layers that have experts
+  int32_t used = 0;           // experts that a token uses in each of them
+
+  int32_t experts() const { return layers * per_layer; }
+  int32_t layer_of(int32_t expert) const { return expert / per_layer; }
+  // How many requests of layers after that of layer `now` the next one of `layer` comes: layers run in order, round and
+  // round.
+  int32_t requests_until(int32_t layer, int32_t now) const {
+    return (layer - now - 1 + routed_layers) % routed_layers + 1;
+  }
+};
 
 class EvictionPolicy {
  public:
   virtual ~EvictionPolicy() = default;
 
+  // A layer asks for experts; what follows belongs to that. `layer` begins a token when it is not above the last one.
+  virtual void layer_begins(int32_t layer);
   // An expert is used: it was resident, or it has just been given a place.
   virtual void used(int32_t expert) = 0;
   // It has left.
-  virtual void left(int32_t expert) = 0;
+  virtual void left(int32_t expert);
+  // It will probably be asked for by the request that is the `requests`th from now (1: the next one).
+  virtual void expected(int32_t expert, int32_t requests);
   // The one of `candidates` (residents that may leave; never empty) that should leave.
-  virtual int32_t choose(std::span<const int32_t> candidates) const = 0;
+  virtual int32_t choose(std::span<const int32_t> candidates) = 0;
 };
 
-// A policy by name ("lru", "lfu") for experts numbered from 0 to `experts` - 1, of which a token uses `uses_per_token`,
-// all layers together. Throws Error(kInvalidArgument) naming the known policies.
-std::unique_ptr<EvictionPolicy> make_policy(std::string_view name, int32_t experts, int32_t uses_per_token);
+// For policies that order experts by a key: the candidate with the smallest.
+template <typename Key>
+int32_t smallest(std::span<const int32_t> candidates, Key&& key) {
+  return *std::min_element(candidates.begin(), candidates.end(), [&](int32_t a, int32_t b) { return key(a) < key(b); });
+}
 
-// The names, as "lru, lfu".
+struct PolicyOptions {
+  // One of policy_names().
+  std::string_view name = "lfu";
+  // For "static": experts that stay, the most wanted first.
+  std::span<const int32_t> hot;
+};
+
+// Throws Error(kInvalidArgument) naming the known policies, or what is wrong with the hot list.
+std::unique_ptr<EvictionPolicy> make_policy(const PolicyOptions& options, const ExpertGrid& grid);
+
+// "lru, lfu, ..."
 const char* policy_names();
 
 }  // namespace moeflow

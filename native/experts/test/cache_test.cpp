@@ -14,6 +14,7 @@
 #include <thread>
 
 #include "base/error.h"
+#include "experts/file_store.h"
 #include "experts/test/expert_files.h"
 
 using namespace moeflow;
@@ -30,9 +31,15 @@ struct Files {
 
   // `slots`: how many experts have a place.
   std::unique_ptr<CachedExperts> cache(uint64_t slots, CacheOptions options = {}) const {
-    options.bytes = CachedExperts::most_bytes(layout) * slots / 8;
+    options.bytes = SlotPlan(layout, 2).most_bytes() * slots / 8;
     options.poison = true;
-    return std::make_unique<CachedExperts>(layout, std::vector<std::string>{path}, 2, options);
+    return cache_of(options);
+  }
+
+  std::unique_ptr<CachedExperts> cache_of(const CacheOptions& options) const {
+    auto store =
+        std::make_unique<FileStore>(layout, std::vector<std::string>{path}, options.read_threads, options.before_read);
+    return std::make_unique<CachedExperts>(layout, 2, std::move(store), options);
   }
 
   bool holds(const ExpertWeights& weights, int layer, int expert) const {
@@ -50,10 +57,19 @@ struct Files {
   ExpertLayout layout;
 };
 
+// As tokens do that are being generated.
+std::span<const int32_t> ask(CachedExperts& cache, int layer, const std::vector<int32_t>& experts) {
+  return cache.request(layer, experts, experts.size());
+}
+
+void foresee(CachedExperts& cache, int layer, const std::vector<int32_t>& experts) {
+  cache.expect(layer, experts, false);
+}
+
 // Uses experts as a layer does; returns how many were there at once.
 size_t use(CachedExperts& cache, const Files& files, int layer, const std::vector<int32_t>& experts) {
   std::map<int32_t, int> seen;
-  std::span<const int32_t> ready = cache.request(layer, experts);
+  std::span<const int32_t> ready = ask(cache, layer, experts);
   const size_t at_once = ready.size();
   do {
     for (const int32_t expert : ready) {
@@ -111,7 +127,7 @@ TEST_CASE("hits, misses and bytes are those of a recount by hand") {
   CHECK(use(*cache, files, 2, {1}) == 0);     // another layer's 1; 1 of layer 1 leaves
   CHECK(use(*cache, files, 1, {2}) == 1);
   CHECK(use(*cache, files, 1, {0, 1, 2, 3}) == 1);  // more than there are slots for: one after the other
-  const CacheCounters& counters = cache->counters();
+  const CacheCounters counters = cache->counters();
   CHECK(counters.hits == 5);
   CHECK(counters.misses == 7);
   CHECK(counters.late_hits == 0);
@@ -123,10 +139,11 @@ TEST_CASE("hits, misses and bytes are those of a recount by hand") {
 
 TEST_CASE("on random routing every policy hits in slots / experts of the cases") {
   const Files files;
-  for (const char* policy : {"lru", "lfu"}) {
+  for (const char* policy : {"lru", "lfu", "lfru", "least-stale", "s3-fifo", "static", "plec"}) {
     CAPTURE(policy);
     CacheOptions options;
     options.policy = policy;
+    options.hot = {{1, 0}, {1, 1}, {2, 1}};
     const auto cache = files.cache(4, options);
     std::mt19937 random(5);
     for (int i = 0; i < 4000; ++i)
@@ -144,9 +161,9 @@ TEST_CASE("an expert that is on its way is waited for, not read again") {
     while (hold) std::this_thread::yield();
   };
   const auto cache = files.cache(4, options);
-  CHECK(cache->request(1, std::vector<int32_t>{0, 1}).empty());
+  CHECK(ask(*cache, 1, {0, 1}).empty());
   // The step was given up; the next one wants one of the two.
-  CHECK(cache->request(1, std::vector<int32_t>{1}).empty());
+  CHECK(ask(*cache, 1, {1}).empty());
   hold = false;
   const auto ready = cache->next(nullptr);
   REQUIRE(ready.size() == 1);
@@ -161,7 +178,7 @@ TEST_CASE("experts fetched ahead are hits when their layer comes") {
   const Files files;
   const auto cache = files.cache(4);
   use(*cache, files, 1, {0, 1});
-  cache->expect(2, std::vector<int32_t>{3});
+  foresee(*cache, 2, {3});
   while (use(*cache, files, 2, {3}) == 0) {  // until it has arrived
   }
   CHECK(cache->counters().prefetches == 1);
@@ -177,7 +194,7 @@ TEST_CASE("experts fetched ahead stay until nothing else can leave, and are wast
   options.before_read = [&](uint32_t, uint64_t) { ++reads; };
   const auto cache = files.cache(4, options);
   use(*cache, files, 1, {0, 1});
-  cache->expect(2, std::vector<int32_t>{3, 1});
+  foresee(*cache, 2, {3, 1});
   while (reads < 4 * 3) std::this_thread::yield();
   use(*cache, files, 1, {2});  // in the place of 0 or 1; by the one thread, so the others have arrived
   CHECK(cache->counters().wasted_prefetches == 0);
@@ -189,14 +206,14 @@ TEST_CASE("what is fetched ahead takes neither a place in use, nor one fetched a
   const Files files;
   const auto cache = files.cache(4);
   use(*cache, files, 1, {2, 3});
-  while (cache->request(1, std::vector<int32_t>{2, 3}).size() < 2) {
+  while (ask(*cache, 1, {2, 3}).size() < 2) {
   }
-  cache->expect(2, std::vector<int32_t>{0, 1, 2, 3});
+  foresee(*cache, 2, {0, 1, 2, 3});
   CHECK(cache->counters().prefetches == 2);
   CHECK(files.holds(cache->weights({1, 2}), 1, 2));
   CHECK(files.holds(cache->weights({1, 3}), 1, 3));
   CHECK(cache->next(nullptr).empty());
-  cache->expect(2, std::vector<int32_t>{2, 3});
+  foresee(*cache, 2, {2, 3});
   CHECK(cache->counters().prefetches == 2);
   use(*cache, files, 2, {0, 1});
   CHECK(cache->counters().misses == 2);
@@ -218,9 +235,9 @@ TEST_CASE("a demand overtakes what is fetched ahead, and a prefetch that is need
   const auto offset_of = [&](int layer, int expert, ExpertPart part) {
     return align_down(files.layout[static_cast<size_t>(layer)][static_cast<size_t>(expert)].part[part].offset);
   };
-  cache->request(1, std::vector<int32_t>{0});  // the one thread is busy with this one
-  cache->expect(2, std::vector<int32_t>{0, 1, 2});
-  CHECK(cache->request(2, std::vector<int32_t>{2, 3}).empty());
+  ask(*cache, 1, {0});  // the one thread is busy with this one
+  foresee(*cache, 2, {0, 1, 2});
+  CHECK(ask(*cache, 2, {2, 3}).empty());
   hold = false;
   for (size_t seen = 0; seen < 2;) seen += cache->next(nullptr).size();
   CHECK(cache->next(nullptr).empty());
@@ -248,10 +265,10 @@ TEST_CASE("a prefetch for a layer that turns out not to need it is given up, unl
     while (hold) std::this_thread::yield();
   };
   const auto cache = files.cache(8, options);
-  cache->expect(2, std::vector<int32_t>{0, 1, 2});
+  foresee(*cache, 2, {0, 1, 2});
   while (reads == 0) std::this_thread::yield();  // the first piece of 0
   CHECK(cache->counters().prefetches == 3);
-  CHECK(cache->request(2, std::vector<int32_t>{2}).empty());
+  CHECK(ask(*cache, 2, {2}).empty());
   CHECK(cache->counters().prefetches == 2);  // 1 is given up; of 0 and 2 at least a part is read
   hold = false;
   CHECK(cache->next(nullptr).size() == 1);
@@ -273,7 +290,7 @@ TEST_CASE("a prefetch that fails is as if it had never been") {
     if (broken) throw std::runtime_error("the disk is gone");
   };
   const auto cache = files.cache(4, options);
-  cache->expect(2, std::vector<int32_t>{0, 1});
+  foresee(*cache, 2, {0, 1});
   while (tried < 6) std::this_thread::yield();
   broken = false;
   use(*cache, files, 2, {0, 1, 2, 3});
@@ -301,7 +318,7 @@ TEST_CASE("a failed read is an error that names the expert, and everything else 
   for (int i = 0; i < 3; ++i) {
     const std::string message = message_of(
         [&] {
-          cache->request(2, std::vector<int32_t>{3});
+          ask(*cache, 2, {3});
           cache->next(nullptr);
         },
         ErrorCode::kIo);
@@ -322,8 +339,8 @@ TEST_CASE("who waits for a read that somebody else began is not hit by its failu
     if (broken.exchange(false)) throw std::runtime_error("the disk was gone");
   };
   const auto cache = files.cache(4, options);
-  cache->request(1, std::vector<int32_t>{2});  // given up
-  CHECK(cache->request(1, std::vector<int32_t>{2}).empty());
+  ask(*cache, 1, {2});  // given up
+  CHECK(ask(*cache, 1, {2}).empty());
   hold = false;
   const auto ready = cache->next(nullptr);
   REQUIRE(ready.size() == 1);
@@ -336,13 +353,13 @@ TEST_CASE("a file that ends too early, or has changed, is an error with the plac
   use(*cache, files, 1, {0});
   std::filesystem::resize_file(files.path, std::filesystem::file_size(files.path) - 4096);
   const auto read = [&] {
-    cache->request(2, std::vector<int32_t>{3});
+    ask(*cache, 2, {3});
     cache->next(nullptr);
   };
   const std::string shorter = message_of(read, ErrorCode::kIo);
   CHECK(shorter.find("expert 3 of layer 2: cannot read " + files.path + " at byte ") == 0);
   const auto again = [&] {
-    cache->request(1, std::vector<int32_t>{1});
+    ask(*cache, 1, {1});
     cache->next(nullptr);
   };
   CHECK(message_of(again, ErrorCode::kIo).find("the file has changed since it was opened") != std::string::npos);
@@ -358,7 +375,7 @@ TEST_CASE("waiting for a read ends when the step is cancelled") {
   };
   const auto cache = files.cache(2, options);
   const std::atomic<bool> cancelled = true;
-  cache->request(1, std::vector<int32_t>{0});
+  ask(*cache, 1, {0});
   message_of([&] { cache->next(&cancelled); }, ErrorCode::kCancelled);
   hold = false;
   use(*cache, files, 1, {0, 1, 2});
@@ -367,10 +384,10 @@ TEST_CASE("waiting for a read ends when the step is cancelled") {
 TEST_CASE("slots for fewer experts than a token uses are refused, with what would do") {
   const Files files;
   CacheOptions options;
-  options.bytes = CachedExperts::fewest_bytes(files.layout, 2) - 1;
-  const auto make = [&] { CachedExperts(files.layout, {files.path}, 2, options); };
+  options.bytes = SlotPlan(files.layout, 2).fewest_bytes() - 1;
+  const auto make = [&] { files.cache_of(options); };
   const std::string message = message_of(make, ErrorCode::kInvalidArgument);
   CHECK(message.find(std::to_string(options.bytes + 1)) != std::string::npos);
   ++options.bytes;
-  CHECK(CachedExperts(files.layout, {files.path}, 2, options).slots() == 2);
+  CHECK(files.cache_of(options)->slots() == 2);
 }

@@ -1,0 +1,119 @@
+// Who has a place in memory: experts, slots, and the rules by which one makes room for another. It knows nothing of
+// bytes, time or threads, so that a cache at work and a simulation of its trace come to the same result.
+//
+// The whole request of a layer is decided at once, in order, before a byte moves. Those that are here are kept first;
+// the others take empty slots, then those of experts that may leave, and when there are no more, one after another
+// the slots of the request's own experts, as these are done.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "experts/policy/policy.h"
+
+namespace moeflow {
+
+// Experts of different sizes do not share slots.
+struct SlotClasses {
+  std::vector<int32_t> of_layer;  // [layer]; all experts of a layer have one size
+  std::vector<int32_t> slots;     // [class]
+};
+
+class Residency {
+ public:
+  static constexpr int32_t kNone = -1;
+
+  // An expert of a request and the slot that it gets.
+  struct Place {
+    int32_t expert = kNone;  // number in the grid
+    int32_t slot = kNone;
+    bool present = false;   // it has had the slot before
+    int32_t after = kNone;  // index of the place whose expert must be done first, as it has the slot until then
+  };
+
+  Residency(const ExpertGrid& grid, SlotClasses classes, std::unique_ptr<EvictionPolicy> policy);
+
+  // Gives places to the different `experts` of a layer; the first `generating` of them are used by tokens that are
+  // being generated, the others by prompts alone. Those that were present come first. Ends the request before.
+  std::span<const Place> request(int32_t layer, std::span<const int32_t> experts, size_t generating);
+  // Its expert has been used, and may leave.
+  void done(size_t place);
+
+  // A slot for an expert that will probably be needed, kNone if there is none to spare: it takes neither one that the
+  // request under way holds, nor one fetched ahead, and no more than half of all.
+  int32_t fetch_ahead(int32_t expert, bool for_prompt);
+  // Tells the policy when a layer will probably ask for an expert, whether or not it is present.
+  void expect(int32_t layer, int32_t expert);
+
+  // The expert in it did not come after all. `wasted`: if it was fetched ahead, that counts as in vain.
+  void clear(int32_t slot, bool wasted);
+  // A slot into which bytes are under way cannot be given away, unless there is no other.
+  void set_filling(int32_t slot, bool filling) { slots_[static_cast<size_t>(slot)].filling = filling; }
+
+  const ExpertGrid& grid() const { return grid_; }
+  int32_t slots() const { return static_cast<int32_t>(slots_.size()); }
+  int32_t slot_of(int32_t expert) const { return slot_of_[static_cast<size_t>(expert)]; }
+  int32_t expert_in(int32_t slot) const { return slots_[static_cast<size_t>(slot)].expert; }
+  // Fetched ahead, and not used since.
+  bool is_ahead(int32_t slot) const { return slots_[static_cast<size_t>(slot)].ahead; }
+  // Experts of a layer that were fetched ahead and left without having been used.
+  uint64_t wasted(int32_t layer) const { return wasted_[static_cast<size_t>(layer)]; }
+
+ private:
+  struct Slot {
+    int32_t expert = kNone;
+    int32_t slot_class = 0;
+    bool held = false;  // by the request under way
+    bool filling = false;
+    bool ahead = false;
+    bool passing = false;  // used by prompts alone
+  };
+  // Slots of one class that are not empty.
+  struct Counts {
+    int32_t ahead = 0;
+    int32_t passing = 0;
+  };
+  // Of one class, the places of the request under way, as their experts will be done.
+  struct Turn {
+    std::vector<int32_t> places;
+    size_t next = 0;
+    void clear() {
+      places.clear();
+      next = 0;
+    }
+  };
+
+  int32_t class_of(int32_t expert) const { return classes_.of_layer[static_cast<size_t>(grid_.layer_of(expert))]; }
+  int32_t size_of_class(int32_t c) const { return classes_.slots[static_cast<size_t>(c)]; }
+  Slot& slot_at(int32_t slot) { return slots_[static_cast<size_t>(slot)]; }
+
+  void add_place(Place place);
+  Place place_absent(int32_t expert, bool for_prompt);
+  int32_t empty_slot(int32_t c);
+  int32_t leaving_slot(int32_t c, bool among_ahead, bool spare_generating);
+  int32_t slot_in_turn(int32_t c, bool passing_only, int32_t& after);
+  int32_t filling_slot(int32_t c);
+  void put(int32_t slot, int32_t expert);
+  void take_out(int32_t slot, bool wasted);
+  void use(int32_t slot, bool generating);
+  void set_ahead(Slot& slot, bool ahead);
+  void set_passing(Slot& slot, bool passing);
+
+  ExpertGrid grid_;
+  SlotClasses classes_;
+  std::unique_ptr<EvictionPolicy> policy_;
+  std::vector<Slot> slots_;           // class by class
+  std::vector<int32_t> class_begin_;  // [class + 1]
+  std::vector<Counts> counts_;        // [class]
+  std::vector<int32_t> slot_of_;      // [expert]
+  std::vector<uint64_t> wasted_;      // [layer]
+  // The request under way.
+  int32_t layer_ = 0;
+  std::vector<Place> places_;
+  std::vector<Turn> turns_;     // [class]
+  std::vector<size_t> absent_;  // indices of the request's experts
+  std::vector<int32_t> candidates_;
+};
+
+}  // namespace moeflow

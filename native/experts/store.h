@@ -1,0 +1,30 @@
+// The tier below a cache of experts: it brings their bytes into slots, in the background, those first that somebody
+// waits for.
+#pragma once
+
+#include <chrono>
+#include <functional>
+
+#include "experts/expert.h"
+#include "experts/read_queue.h"
+
+namespace moeflow {
+
+class ExpertStore {
+ public:
+  virtual ~ExpertStore() = default;
+
+  // Brings an expert into a slot. `read` tells of its end, and both are left alone until then.
+  virtual void fetch(BackgroundRead& read, ExpertId id, uint8_t* slot, ReadPriority priority) = 0;
+  // Bytes that this moves.
+  virtual uint64_t fetch_bytes(ExpertId id) const = 0;
+  // The matrices of an expert that is in a slot.
+  virtual ExpertWeights weights(ExpertId id, const uint8_t* slot) const = 0;
+
+  // See ReadQueue.
+  virtual void promote(const BackgroundRead& read) = 0;
+  virtual bool cancel(BackgroundRead& read) = 0;
+  virtual bool wait(std::chrono::milliseconds most, const std::function<bool()>& look) = 0;
+};
+
+}  // namespace moeflow
