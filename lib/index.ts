@@ -16,7 +16,7 @@ export {
   UnsupportedError,
 } from './errors.js';
 export { type Policy, policies } from './experts/policies.js';
-export type { ExpertStats } from './experts/stats.js';
+export type { ExpertStats, LayerStats } from './experts/stats.js';
 export type { ChatMessage } from './generation/chat-template.js';
 export { ChatTemplate, ChatTemplateError } from './generation/chat-template.js';
 export type { Generation } from './generation/generation.js';
@@ -33,7 +33,13 @@ export type { EvaluateOptions, Evaluation } from './model/evaluate.js';
 export type { MemoryUse, ModelInfo } from './model/info.js';
 export { type Inspection, inspectModel } from './model/inspect.js';
 export { loadModel } from './model/load.js';
-export type { CacheOptions, LoadModelOptions, LoadProgress } from './model/load-options.js';
+export {
+  type CacheOptions,
+  type LoadModelOptions,
+  type LoadProgress,
+  type Prefetch,
+  prefetchModes,
+} from './model/load-options.js';
 export type { Model, Prompt } from './model/model.js';
 export { planMemory } from './model/plan.js';
 export { type EncodeOptions, Tokenizer } from './tokenizer/index.js';

@@ -17,7 +17,7 @@ export interface NativeLoadOptions {
   policy?: string;
   /** Pairs of layer and expert, flat: for the policy `static`. */
   hotExperts?: Int32Array;
-  prefetch?: boolean;
+  prefetch?: string;
 }
 
 /** What describes a model without its weights. Sizes are bytes. */
@@ -82,8 +82,8 @@ export interface NativeMemoryPlan {
   allExperts: boolean;
 }
 
-/** What became of the experts that layers asked for. */
-export interface NativeExpertCounters {
+/** What became of the experts that a layer asked for. */
+export interface NativeLayerCounters {
   /** Experts that were in memory when a layer asked for them; one per layer, step and expert. */
   hits: number;
   /** That were on their way. */
@@ -99,11 +99,25 @@ export interface NativeExpertCounters {
   stallSeconds: number;
 }
 
+/** Of all layers. */
+export interface NativeExpertCounters extends NativeLayerCounters {
+  /** Seconds that were spent on knowing what to fetch ahead. */
+  predictionSeconds: number;
+}
+
+/**
+ * What a step's tokens will probably use: for each layer with experts a set, the most probable first, or probabilities
+ * [expert layers * experts], of which those of 0 are left out. A hint: it moves bytes, never a result.
+ */
+export type NativePrediction = Int32Array[] | Float32Array;
+
 export interface NativeStepResult {
   items: NativeStepItemResult[];
   seconds: number;
   /** Since the model was loaded; absent when all experts are in memory. */
   experts?: NativeExpertCounters;
+  /** What is fetched ahead now: never `auto`. Absent with `experts`. */
+  prefetch?: string;
 }
 
 export interface NativeSampling {
@@ -145,7 +159,9 @@ export interface NativeModel {
   createSequence(): Promise<number>;
   freeSequence(sequence: number): Promise<void>;
   truncateSequence(sequence: number, length: number): Promise<void>;
-  step(items: NativeStepItem[], cancel?: NativeCancelFlag): Promise<NativeStepResult>;
+  step(items: NativeStepItem[], cancel?: NativeCancelFlag, predicted?: NativePrediction): Promise<NativeStepResult>;
+  /** Of each layer with experts, since the model was loaded; empty when all experts are in memory. */
+  layerCounters(): Promise<NativeLayerCounters[]>;
   dispose(): Promise<void>;
 }
 

@@ -2,7 +2,15 @@
 
 import { readFile } from 'node:fs/promises';
 import { type Command, Option } from 'commander';
-import { type GenerateOptions, loadModel, type Model, type Policy, policies } from '../index.js';
+import {
+  type GenerateOptions,
+  loadModel,
+  type Model,
+  type Policy,
+  type Prefetch,
+  policies,
+  prefetchModes,
+} from '../index.js';
 import { UsageError } from './failure.js';
 import { jsonOf, statisticsLine } from './generation-report.js';
 import { interruptible } from './interruption.js';
@@ -20,7 +28,8 @@ interface GenerateFlags extends PromptFlags, Omit<GenerateOptions, 'signal'> {
   ram?: number;
   policy?: Policy;
   hot?: string;
-  prefetch?: 'gate-ahead' | 'none';
+  prefetch?: Prefetch;
+  layerStats?: boolean;
   json?: boolean;
 }
 
@@ -57,11 +66,7 @@ export function addGenerate(program: Command): void {
       new Option('--policy <name>', 'which expert leaves memory, where not all fit').choices(policies).default('plec'),
     )
     .option('--hot <file>', 'for --policy static: JSON, [[layer, expert], ...], the most wanted first')
-    .addOption(
-      new Option('--prefetch <name>', 'how experts are fetched ahead')
-        .choices(['gate-ahead', 'none'])
-        .default('gate-ahead'),
-    )
+    .addOption(new Option('--prefetch <name>', 'how experts are fetched ahead').choices(prefetchModes).default('auto'))
     .addOption(new Option('--kv-type <type>', 'precision of the key/value cache').choices(['auto', 'f16', 'f32']))
     .option('--cpu <name>', 'kernel set, one that "moeflow doctor" lists (default: the fastest)');
   command
@@ -87,6 +92,7 @@ export function addGenerate(program: Command): void {
   command
     .optionsGroup('Output:')
     .option('--json', 'one JSON object with text, tokens and statistics, at the end')
+    .option('--layer-stats', 'with --json: what became of the experts of each layer')
     .option('--routing', 'with --json: the experts of every token, [token][layer][k]');
 
   command.action((prompt: string | undefined, flags: GenerateFlags) =>
@@ -97,12 +103,17 @@ export function addGenerate(program: Command): void {
 async function generate(argument: string | undefined, flags: GenerateFlags, signal: AbortSignal): Promise<void> {
   if (!flags.model) throw new UsageError('no model: give one with --model FILE, or set MOEFLOW_MODEL');
   if (flags.routing && !flags.json) throw new UsageError('--routing needs --json: routes are part of the JSON object');
+  if (flags.layerStats && !flags.json)
+    throw new UsageError('--layer-stats needs --json: it is part of the JSON object');
   checkPromptFlags(argument, flags);
   const prompt = await readPrompt(argument, flags, signal);
   const model = await load(flags.model, flags, signal);
   try {
     const generation = model.generate(prompt, { ...samplingOf(flags), signal });
-    if (flags.json) return await print(jsonOf(await generation.result), signal);
+    if (flags.json) {
+      const result = await generation.result;
+      return await print(jsonOf(result, flags.layerStats ? await model.layerStats() : undefined), signal);
+    }
     for await (const piece of generation) await print(piece, signal);
     const result = await generation.result;
     await endLine(result.text);

@@ -1,6 +1,6 @@
 /** What `moeflow generate` says about a finished generation. */
 
-import { type GenerationResult, type ModelInfo, nestRouting } from '../index.js';
+import { type GenerationResult, type LayerStats, type ModelInfo, nestRouting } from '../index.js';
 import { formatBytes, formatCount, formatNumber, formatShare } from './format.js';
 
 /** For people, on stderr. The seed is named where it was drawn and matters. */
@@ -33,7 +33,7 @@ function placement({ stats: { experts, expertsTotal } }: GenerationResult, { mem
 }
 
 /** For programs: one object on one line. A seed beyond 2^53 is a string, as JSON numbers cannot carry it. */
-export function jsonOf(result: GenerationResult): string {
+export function jsonOf(result: GenerationResult, layers?: LayerStats[]): string {
   const { text, tokens, finishReason, seed, stats, routing } = result;
   return `${JSON.stringify({
     text,
@@ -41,6 +41,7 @@ export function jsonOf(result: GenerationResult): string {
     finishReason,
     seed: typeof seed === 'bigint' ? seed.toString() : seed,
     stats,
+    ...(layers ? { layers } : {}),
     ...(routing ? { routing: nestRouting(routing) } : {}),
   })}\n`;
 }

@@ -22,7 +22,10 @@ export interface GenerationSetting {
   /** The stats that do not depend on this generation, filled at its end. */
   statsOf(
     request: Request,
-  ): Pick<GenerationStats, 'loadSeconds' | 'residentBytes' | 'expertsUsed' | 'expertsTotal' | 'experts'>;
+  ): Pick<
+    GenerationStats,
+    'loadSeconds' | 'residentBytes' | 'expertsUsed' | 'expertsTotal' | 'computeSeconds' | 'experts'
+  >;
   routingShape: { layers: number; k: number };
 }
 

@@ -22,7 +22,9 @@ export interface GenerationStats {
   /** Different experts used, over all layers, and how many the model has. */
   expertsUsed: number;
   expertsTotal: number;
-  /** Over the steps of this generation; those that it shared with others count in full. */
+  /** Of the steps of this generation, without waiting for experts; those that it shared with others count in full. */
+  computeSeconds: number;
+  /** Over the same steps. */
   experts: ExpertStats;
 }
 

@@ -16,11 +16,18 @@ export interface CacheOptions {
   /** For the policy `static`: [layer, expert] of those that stay, the most wanted first. Layers count from 0. */
   hot?: readonly (readonly [number, number])[];
   /**
-   * What is fetched ahead: `gate-ahead` (default) lets the next layer's router choose by what this layer's experts read, and
-   * for a prompt of many tokens takes all experts; or `none`. Speed alone depends on it.
+   * What is fetched ahead while a token is generated; speed alone depends on it:
+   * - `gate-ahead`: what the next layers' routers choose when they are asked early, as many layers ahead as reading takes;
+   * - `previous-token`: what the token before used;
+   * - `none`;
+   * - `auto` (default): `gate-ahead`, as long as it makes generating faster, which is tried now and then.
+   * But for `none`, a prompt's next layer is always read ahead.
    */
-  prefetch?: 'gate-ahead' | 'none';
+  prefetch?: Prefetch;
 }
+
+export const prefetchModes = ['auto', 'gate-ahead', 'previous-token', 'none'] as const;
+export type Prefetch = (typeof prefetchModes)[number];
 
 export interface LoadModelOptions {
   /** Threads that compute. Default: all processors that the process may use. */
@@ -56,7 +63,7 @@ const checks = {
   cache: (value: unknown) =>
     checkOptions(
       value,
-      { policy: check.oneOf(...policies), hot: check.expertPairs, prefetch: check.oneOf('gate-ahead', 'none') },
+      { policy: check.oneOf(...policies), hot: check.expertPairs, prefetch: check.oneOf(...prefetchModes) },
       'cache',
     ),
   cpu: check.string,
@@ -81,6 +88,6 @@ export function nativeLoadOptions(path: string | string[], options: LoadModelOpt
     ram: typeof options.ram === 'string' ? parseSize(options.ram) : options.ram,
     policy: options.cache?.policy,
     hotExperts: options.cache?.hot && Int32Array.from(options.cache.hot.flat()),
-    prefetch: options.cache?.prefetch !== 'none',
+    prefetch: options.cache?.prefetch,
   };
 }

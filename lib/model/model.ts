@@ -2,7 +2,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { ContextFullError, DisposedError, InvalidArgumentError } from '../errors.js';
-import { type ExpertStats, expertStats } from '../experts/stats.js';
+import { type ExpertStats, expertStats, hitRate, type LayerStats } from '../experts/stats.js';
 import { type ChatMessage, ChatTemplate } from '../generation/chat-template.js';
 import { Generation } from '../generation/generation.js';
 import { checkGenerateOptions, type GenerateOptions, samplingOf } from '../generation/options.js';
@@ -91,7 +91,8 @@ export class Model implements AsyncDisposable {
         residentBytes: this.#addon.residentBytes(),
         expertsUsed: request.distinctExperts,
         expertsTotal: this.info.expertLayers * this.info.experts,
-        experts: expertStats(this.#nativeInfo, request.experts),
+        computeSeconds: request.stepSeconds - request.experts.stallSeconds,
+        experts: expertStats(this.#nativeInfo, request.experts, this.#scheduler.prefetch),
       }),
       routingShape: { layers: this.info.expertLayers, k: this.info.expertsUsed },
     };
@@ -114,9 +115,21 @@ export class Model implements AsyncDisposable {
     return evaluate(this.#addon, this.#native, this.info, checked, options);
   }
 
-  /** What became of the experts that all generations so far asked for. */
-  stats(): { experts: ExpertStats } {
-    return { experts: expertStats(this.#nativeInfo, this.#scheduler.experts) };
+  /** What became of the experts that all generations so far asked for, and the seconds that were spent computing. */
+  stats(): { experts: ExpertStats; computeSeconds: number } {
+    const experts = expertStats(this.#nativeInfo, this.#scheduler.experts, this.#scheduler.prefetch);
+    return { experts, computeSeconds: this.#scheduler.stepSeconds - experts.stallSeconds };
+  }
+
+  /**
+   * The same for each layer with experts; empty when all experts are in memory.
+   *
+   * @throws DisposedError after {@link dispose}
+   */
+  async layerStats(): Promise<LayerStats[]> {
+    this.#checkUsable();
+    const layers = await this.#native.layerCounters();
+    return layers.map((counters) => ({ ...counters, hitRate: hitRate(counters) }));
   }
 
   /** Ends all generations (they reject with DisposedError) and gives back all memory. Safe to call again. */

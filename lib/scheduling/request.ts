@@ -27,6 +27,8 @@ export class Request {
   distinctExperts = 0;
   /** Over the steps that this request took part in, alone or with others. */
   experts = noExpertCounters;
+  /** That these steps took. */
+  stepSeconds = 0;
   over = false;
 
   constructor(prompt: Int32Array, sampling: NativeSampling, routing: boolean, listener: RequestListener) {
@@ -38,7 +40,8 @@ export class Request {
   }
 
   /** Counts a step in, by the model's counters before and after it. */
-  countExperts(before: NativeExpertCounters, after: NativeExpertCounters): void {
+  countStep(seconds: number, before: NativeExpertCounters, after: NativeExpertCounters): void {
+    this.stepSeconds += seconds;
     this.experts = addDifference(this.experts, before, after);
   }
 

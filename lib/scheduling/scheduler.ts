@@ -16,6 +16,8 @@ export class Scheduler {
   #step: { requests: Request[]; flag: NativeCancelFlag } | undefined;
   #steps = 0;
   #experts = noExpertCounters;
+  #stepSeconds = 0;
+  #prefetch = 'none';
 
   constructor(addon: NativeAddon, model: NativeModel, tokensPerStep: number) {
     this.#addon = addon;
@@ -26,6 +28,16 @@ export class Scheduler {
   /** The model's counters after the last step. */
   get experts(): NativeExpertCounters {
     return this.#experts;
+  }
+
+  /** What the last step fetched ahead by; `none` when all experts are in memory. */
+  get prefetch(): string {
+    return this.#prefetch;
+  }
+
+  /** That all steps took. */
+  get stepSeconds(): number {
+    return this.#stepSeconds;
   }
 
   /** Starts a request; it joins the next step. */
@@ -89,12 +101,15 @@ export class Scheduler {
     try {
       for (const request of requests) request.sequence ??= await this.#model.createSequence();
       if (requests.every((request) => request.over)) return;
-      const { items, experts = noExpertCounters } = await this.#model.step(plan.map(toStepItem), flag);
-      for (const request of requests) request.countExperts(this.#experts, experts);
+      const result = await this.#model.step(plan.map(toStepItem), flag);
+      const { items, seconds, experts = noExpertCounters, prefetch = 'none' } = result;
+      for (const request of requests) request.countStep(seconds, this.#experts, experts);
       this.#experts = experts;
+      this.#stepSeconds += seconds;
+      this.#prefetch = prefetch;
       plan.forEach((planned, i) => {
-        const result = items[i];
-        if (result && !planned.id.over) planned.id.accept(planned.tokens, result);
+        const item = items[i];
+        if (item && !planned.id.over) planned.id.accept(planned.tokens, item);
       });
     } catch (error) {
       // After a cancelled step every sequence is as before, so those that are not over simply try again.

@@ -29,7 +29,11 @@ EngineOptions engine_options(const Napi::Object& object) {
   options.ram = static_cast<uint64_t>(integer_property(object, "ram", 0, int64_t{1} << 53, 0));
   options.cache.policy = string_property(object, "policy", options.cache.policy.c_str());
   options.cache.hot = experts_property(object, "hotExperts");
-  options.cache.prefetch = boolean_property(object, "prefetch", options.cache.prefetch);
+  try {
+    options.prefetch = prefetch_named(string_property(object, "prefetch", "auto"));
+  } catch (const Error& error) {
+    throw argument_error(object.Env(), error.what());
+  }
   const std::string kv_type = string_property(object, "kvType", "auto");
   if (kv_type == "f16") {
     options.kv_type = KvType::kF16;

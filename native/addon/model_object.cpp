@@ -122,14 +122,15 @@ CancelFlag CancelObject::of(const Napi::CallbackInfo& info, size_t index) {
 }
 
 void ModelObject::define(Napi::Env env, Napi::Object exports) {
-  const Napi::Function constructor =
-      DefineClass(env, "Model",
-                  {StaticMethod<&ModelObject::load>("load"), InstanceMethod<&ModelObject::info>("info"),
-                   InstanceMethod<&ModelObject::metadata>("metadata"),
-                   InstanceMethod<&ModelObject::create_sequence>("createSequence"),
-                   InstanceMethod<&ModelObject::free_sequence>("freeSequence"),
-                   InstanceMethod<&ModelObject::truncate_sequence>("truncateSequence"),
-                   InstanceMethod<&ModelObject::step>("step"), InstanceMethod<&ModelObject::dispose>("dispose")});
+  const Napi::Function constructor = DefineClass(
+      env, "Model",
+      {StaticMethod<&ModelObject::load>("load"), InstanceMethod<&ModelObject::info>("info"),
+       InstanceMethod<&ModelObject::metadata>("metadata"),
+       InstanceMethod<&ModelObject::create_sequence>("createSequence"),
+       InstanceMethod<&ModelObject::free_sequence>("freeSequence"),
+       InstanceMethod<&ModelObject::truncate_sequence>("truncateSequence"), InstanceMethod<&ModelObject::step>("step"),
+       InstanceMethod<&ModelObject::layer_counters>("layerCounters"),
+       InstanceMethod<&ModelObject::dispose>("dispose")});
   Environment::of(env).model_constructor = Napi::Persistent(constructor);
   exports.Set("Model", constructor);
 }
@@ -232,16 +233,42 @@ Napi::Value ModelObject::truncate_sequence(const Napi::CallbackInfo& info) {
 
 Napi::Value ModelObject::step(const Napi::CallbackInfo& info) {
   auto items = std::make_shared<std::vector<StepItem>>(step_items(info, 0));
+  auto predicted = std::make_shared<Prediction>(prediction(info, 2));
   return run_on_host<TimedResults>(
       info.Env(), host(info.Env()), CancelObject::of(info, 1),
-      [items](std::unique_ptr<Engine>& engine, const std::atomic<bool>& cancelled) {
+      [items, predicted](std::unique_ptr<Engine>& engine, const std::atomic<bool>& cancelled) {
         const auto start = std::chrono::steady_clock::now();
-        TimedResults results{loaded(engine).step(*items, cancelled), 0, {}};
-        if (engine->expert_cache()) results.experts = engine->expert_cache()->counters();
+        Engine& running = loaded(engine);
+        TimedResults results;
+        results.items = running.step(*items, cancelled, predicted_experts(*predicted, running.model().config));
+        if (running.expert_cache()) results.experts = running.expert_cache()->counters();
+        results.prediction_seconds = running.prediction_seconds();
+        results.prefetch = running.foresight().in_effect();
         results.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
         return results;
       },
       [](Napi::Env js, TimedResults& results) { return results_to_javascript(js, results); });
+}
+
+Napi::Value ModelObject::layer_counters(const Napi::CallbackInfo& info) {
+  return run_on_host<std::vector<CacheCounters>>(
+      info.Env(), host(info.Env()), std::make_shared<std::atomic<bool>>(false),
+      [](std::unique_ptr<Engine>& engine, const std::atomic<bool>&) {
+        const Engine& running = loaded(engine);
+        const ModelConfig& config = running.model().config;
+        std::vector<CacheCounters> layers;
+        for (int32_t layer = config.leading_dense_layers; running.expert_cache() && layer < config.layers; ++layer) {
+          layers.push_back(running.expert_cache()->counters_of(layer));
+        }
+        return layers;
+      },
+      [](Napi::Env js, std::vector<CacheCounters>& layers) -> Napi::Value {
+        const Napi::Array array = Napi::Array::New(js, layers.size());
+        for (size_t i = 0; i < layers.size(); ++i) {
+          array.Set(static_cast<uint32_t>(i), counters_to_javascript(js, layers[i]));
+        }
+        return array;
+      });
 }
 
 Napi::Value ModelObject::dispose(const Napi::CallbackInfo& info) {

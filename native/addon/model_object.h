@@ -37,6 +37,7 @@ class ModelObject : public Napi::ObjectWrap<ModelObject> {
   Napi::Value free_sequence(const Napi::CallbackInfo& info);
   Napi::Value truncate_sequence(const Napi::CallbackInfo& info);
   Napi::Value step(const Napi::CallbackInfo& info);
+  Napi::Value layer_counters(const Napi::CallbackInfo& info);
   Napi::Value dispose(const Napi::CallbackInfo& info);
 
   EngineHost& host(Napi::Env env) const;

@@ -1,5 +1,6 @@
 #include "addon/step_arguments.h"
 
+#include <algorithm>
 #include <cstring>
 #include <limits>
 
@@ -41,18 +42,6 @@ void set_array(Napi::Object& object, const char* name, const std::vector<T>& val
   object.Set(name, array);
 }
 
-Napi::Object counters_to_javascript(Napi::Env env, const CacheCounters& counters) {
-  Napi::Object object = Napi::Object::New(env);
-  object.Set("hits", static_cast<double>(counters.hits));
-  object.Set("lateHits", static_cast<double>(counters.late_hits));
-  object.Set("misses", static_cast<double>(counters.misses));
-  object.Set("prefetches", static_cast<double>(counters.prefetches));
-  object.Set("wastedPrefetches", static_cast<double>(counters.wasted_prefetches));
-  object.Set("bytesRead", static_cast<double>(counters.bytes_read));
-  object.Set("stallSeconds", counters.stall_seconds);
-  return object;
-}
-
 }  // namespace
 
 std::vector<StepItem> step_items(const Napi::CallbackInfo& info, size_t index) {
@@ -65,6 +54,78 @@ std::vector<StepItem> step_items(const Napi::CallbackInfo& info, size_t index) {
     items.push_back(step_item(value.As<Napi::Object>()));
   }
   return items;
+}
+
+Prediction prediction(const Napi::CallbackInfo& info, size_t index) {
+  Prediction prediction;
+  const Napi::Value value = info[index];
+  if (value.IsUndefined()) return prediction;
+  const auto is_array_of = [](const Napi::Value& v, napi_typedarray_type type) {
+    return v.IsTypedArray() && v.As<Napi::TypedArray>().TypedArrayType() == type;
+  };
+  if (is_array_of(value, napi_float32_array)) {
+    const auto array = value.As<Napi::Float32Array>();
+    if (array.ElementLength() > 0) prediction.probabilities.assign(array.Data(), array.Data() + array.ElementLength());
+    return prediction;
+  }
+  if (!value.IsArray()) throw argument_error(info.Env(), "predicted must be a Float32Array, or an array of Int32Array");
+  const auto layers = value.As<Napi::Array>();
+  for (uint32_t i = 0; i < layers.Length(); ++i) {
+    const Napi::Value layer = layers.Get(i);
+    if (!is_array_of(layer, napi_int32_array)) {
+      throw argument_error(info.Env(), concat("predicted[", i, "] must be an Int32Array"));
+    }
+    const auto array = layer.As<Napi::Int32Array>();
+    const int32_t* data = array.ElementLength() > 0 ? array.Data() : nullptr;
+    prediction.sets.emplace_back(data, data + array.ElementLength());
+  }
+  return prediction;
+}
+
+PredictedExperts predicted_experts(const Prediction& prediction, const ModelConfig& config) {
+  if (prediction.sets.empty() && prediction.probabilities.empty()) return {};
+  const auto layers = static_cast<size_t>(config.layers - config.leading_dense_layers);
+  const auto experts = static_cast<size_t>(config.router.experts);
+  PredictedExperts predicted(static_cast<size_t>(config.leading_dense_layers));
+  if (!prediction.sets.empty()) {
+    if (prediction.sets.size() != layers) {
+      fail(ErrorCode::kInvalidArgument, "predicted has ", prediction.sets.size(), " layers; the model has ", layers,
+           " with experts");
+    }
+    predicted.insert(predicted.end(), prediction.sets.begin(), prediction.sets.end());
+    return predicted;
+  }
+  const std::vector<float>& probabilities = prediction.probabilities;
+  if (probabilities.size() != layers * experts) {
+    fail(ErrorCode::kInvalidArgument, "predicted has ", probabilities.size(), " probabilities; the model has ", layers,
+         " layers of ", experts, " experts");
+  }
+  for (size_t layer = 0; layer < layers; ++layer) {
+    const float* row = probabilities.data() + layer * experts;
+    std::vector<int32_t>& list = predicted.emplace_back();
+    for (size_t e = 0; e < experts; ++e) {
+      if (!(row[e] >= 0 && row[e] <= 1)) {
+        fail(ErrorCode::kInvalidArgument, "predicted: ", row[e], " for expert ", e, " of layer ", layer,
+             " is not a probability");
+      }
+      if (row[e] > 0) list.push_back(static_cast<int32_t>(e));
+    }
+    std::stable_sort(list.begin(), list.end(),
+                     [&](int32_t a, int32_t b) { return row[static_cast<size_t>(a)] > row[static_cast<size_t>(b)]; });
+  }
+  return predicted;
+}
+
+Napi::Object counters_to_javascript(Napi::Env env, const CacheCounters& counters) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("hits", static_cast<double>(counters.hits));
+  object.Set("lateHits", static_cast<double>(counters.late_hits));
+  object.Set("misses", static_cast<double>(counters.misses));
+  object.Set("prefetches", static_cast<double>(counters.prefetches));
+  object.Set("wastedPrefetches", static_cast<double>(counters.wasted_prefetches));
+  object.Set("bytesRead", static_cast<double>(counters.bytes_read));
+  object.Set("stallSeconds", counters.stall_seconds);
+  return object;
 }
 
 Napi::Value results_to_javascript(Napi::Env env, const TimedResults& results) {
@@ -82,7 +143,12 @@ Napi::Value results_to_javascript(Napi::Env env, const TimedResults& results) {
   }
   object.Set("items", items);
   object.Set("seconds", results.seconds);
-  if (results.experts) object.Set("experts", counters_to_javascript(env, *results.experts));
+  if (results.experts) {
+    Napi::Object counters = counters_to_javascript(env, *results.experts);
+    counters.Set("predictionSeconds", results.prediction_seconds);
+    object.Set("experts", counters);
+    object.Set("prefetch", prefetch_name(results.prefetch));
+  }
   return object;
 }
 

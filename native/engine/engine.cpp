@@ -55,8 +55,10 @@ Engine::Engine(const EngineOptions& options, const LoadControl& control)
       batch_rows_(choose_batch_rows(options.batch_rows)),
       kv_(KvLayout(model_.config, half_cache(options.kv_type, kernels_, model_.weights))),
       space_(model_.config, batch_rows_, batch_rows_, context_length_, pool_.threads()),
-      plan_(plan_memory(model_, kv_.layout(), context_length_, space_.bytes(), options.ram, available_memory())) {
+      plan_(plan_memory(model_, kv_.layout(), context_length_, space_.bytes(), options.ram, available_memory())),
+      foresight_(options.prefetch, model_.config) {
   CacheOptions cache = options.cache;
+  cache.prefetch = options.prefetch != Prefetch::kNone;
   if (cache.bytes == 0 && !plan_.all_experts) cache.bytes = plan_.experts;
   load(cache, control);
 }
@@ -160,11 +162,57 @@ void Engine::lay_out(const std::vector<StepItem>& items) {
   }
 }
 
-std::vector<StepItemResult> Engine::step(const std::vector<StepItem>& items, const std::atomic<bool>& cancelled) {
+void Engine::check_predicted(const PredictedExperts& predicted) const {
+  if (predicted.empty()) return;
+  if (predicted.size() != static_cast<size_t>(model_.config.layers)) {
+    fail(ErrorCode::kInvalidArgument, "predicted experts are for ", predicted.size(), " layers; the model has ",
+         model_.config.layers);
+  }
+  for (size_t layer = 0; layer < predicted.size(); ++layer) {
+    const int32_t known =
+        layer < static_cast<size_t>(model_.config.leading_dense_layers) ? 0 : model_.config.router.experts;
+    for (const int32_t expert : predicted[layer]) {
+      if (expert >= 0 && expert < known) continue;
+      fail(ErrorCode::kInvalidArgument, "expert ", expert, " is predicted for layer ", layer, ", which has ", known);
+    }
+  }
+}
+
+// Every sequence's first choice, then every sequence's second.
+PredictedExperts Engine::previous_tokens_experts(const std::vector<StepItem>& items) {
+  const auto leading = static_cast<size_t>(model_.config.leading_dense_layers);
+  const auto used = static_cast<size_t>(model_.config.router.used);
+  PredictedExperts predicted(static_cast<size_t>(model_.config.layers));
+  for (size_t layer = leading; layer < predicted.size(); ++layer) {
+    std::vector<int32_t>& experts = predicted[layer];
+    for (size_t k = 0; k < used; ++k) {
+      for (const StepItem& item : items) {
+        const std::vector<int32_t>& route = sequence(item.sequence).last_route;
+        if (route.empty()) continue;
+        const int32_t expert = route[(layer - leading) * used + k];
+        if (std::find(experts.begin(), experts.end(), expert) == experts.end()) experts.push_back(expert);
+      }
+    }
+  }
+  return predicted;
+}
+
+std::vector<StepItemResult> Engine::step(const std::vector<StepItem>& items, const std::atomic<bool>& cancelled,
+                                         const PredictedExperts& predicted) {
   check(items);
+  check_predicted(predicted);
   lay_out(items);
-  const Batch batch{tokens_, positions_, sequence_of_, batch_sequences_, logit_rows_, &cancelled};
-  forward({model_, kernels_, pool_, space_, kv_.layout(), *experts_, batch});
+  const bool by_previous = predicted.empty() && cache_ && foresight_.by_previous_token();
+  const PredictedExperts previous = by_previous ? previous_tokens_experts(items) : PredictedExperts();
+  const Batch batch{
+      tokens_, positions_, sequence_of_, batch_sequences_, logit_rows_, &cancelled, by_previous ? previous : predicted};
+  const auto start = std::chrono::steady_clock::now();
+  const CacheCounters before = cache_ ? cache_->counters() : CacheCounters();
+  forward({model_, kernels_, pool_, space_, kv_.layout(), *experts_, batch, foresight_.layers_ahead()});
+  if (cache_ && batch.rows() == std::ssize(batch_sequences_)) {
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    foresight_.learn(batch.rows(), seconds, before, cache_->counters());
+  }
 
   std::vector<StepItemResult> results;
   size_t row = 0;
@@ -183,10 +231,17 @@ std::vector<StepItemResult> Engine::step(const std::vector<StepItem>& items, con
     Sequence& s = sequence(items[i].sequence);
     s.tokens.insert(s.tokens.end(), items[i].tokens.begin(), items[i].tokens.end());
     count_experts(s, row, items[i].tokens.size());
+    remember_route(s, row + items[i].tokens.size() - 1);
     results[i].distinct_experts = s.distinct_experts;
     row += items[i].tokens.size();
   }
   return results;
+}
+
+void Engine::remember_route(Sequence& s, size_t row) {
+  const auto layers = static_cast<size_t>(model_.config.layers - model_.config.leading_dense_layers);
+  const size_t route = layers * static_cast<size_t>(model_.config.router.used);
+  s.last_route.assign(space_.expert_ids.data() + row * route, space_.expert_ids.data() + (row + 1) * route);
 }
 
 void Engine::count_experts(Sequence& s, size_t first_row, size_t rows) {

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/foresight.h"
 #include "engine/kv_pool.h"
 #include "engine/memory_plan.h"
 #include "engine/sampler.h"
@@ -29,7 +30,8 @@ struct EngineOptions {
   std::string kernels;             // kernel set by name; empty: the fastest
   KvType kv_type = KvType::kAuto;  // auto: F16 where activations are rounded too (quantised weights), else F32
   uint64_t ram = 0;                // bytes that the process may take; 0: as many as the whole model needs
-  CacheOptions cache;              // of experts, where not all fit; its bytes come from `ram` unless given
+  Prefetch prefetch = Prefetch::kAuto;
+  CacheOptions cache;  // of experts, where not all fit; its bytes come from `ram` unless given
 };
 
 inline constexpr int kDefaultContext = 4096;
@@ -70,6 +72,9 @@ class Engine {
   const MemoryPlan& memory_plan() const { return plan_; }
   // The cache of experts, null when all are in memory.
   const CachedExperts* expert_cache() const { return cache_; }
+  const Foresight& foresight() const { return foresight_; }
+  // That was spent on knowing what to fetch ahead.
+  double prediction_seconds() const { return std::chrono::duration<double>(space_.looking_ahead).count(); }
 
   int32_t create_sequence();
   void free_sequence(int32_t id);
@@ -79,20 +84,26 @@ class Engine {
   // Runs one step; afterwards each item's tokens (not the sampled one) belong to its sequence. All items are checked
   // before anything is computed. Throws Error(kCancelled) once `cancelled` is set; then, as after any error, every
   // sequence is as it was before.
-  std::vector<StepItemResult> step(const std::vector<StepItem>& items, const std::atomic<bool>& cancelled);
+  // `predicted`: [layer] what the step's tokens will probably use, or empty; a hint that changes no result.
+  std::vector<StepItemResult> step(const std::vector<StepItem>& items, const std::atomic<bool>& cancelled,
+                                   const PredictedExperts& predicted = {});
 
  private:
   struct Sequence {
     std::vector<int32_t> tokens;
     std::vector<uint8_t*> blocks;
-    std::vector<bool> experts_used;  // [expert layer * experts + expert]
+    std::vector<bool> experts_used;   // [expert layer * experts + expert]
+    std::vector<int32_t> last_route;  // [expert layer][k] of the last token
     int32_t distinct_experts = 0;
   };
 
   Sequence& sequence(int32_t id);
   void check(const std::vector<StepItem>& items);
+  void check_predicted(const PredictedExperts& predicted) const;
+  PredictedExperts previous_tokens_experts(const std::vector<StepItem>& items);
   void lay_out(const std::vector<StepItem>& items);
   void count_experts(Sequence& sequence, size_t first_row, size_t rows);
+  void remember_route(Sequence& sequence, size_t row);
   void load(const CacheOptions& cache, const LoadControl& control);
   StepItemResult collect(const StepItem& item, Sequence& sequence, size_t first_row, size_t first_logit_row,
                          size_t logit_rows);
@@ -108,6 +119,7 @@ class Engine {
   MemoryPlan plan_;
   std::unique_ptr<ExpertSource> experts_;
   const CachedExperts* cache_ = nullptr;  // what experts_ is, if it is that
+  Foresight foresight_;
   Sampler sampler_;
   std::map<int32_t, Sequence> sequences_;
   int32_t next_sequence_ = 0;

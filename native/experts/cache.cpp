@@ -182,19 +182,20 @@ std::span<const int32_t> CachedExperts::next(const std::atomic<bool>* cancelled)
   }
 }
 
-void CachedExperts::expect(int32_t layer, std::span<const int32_t> experts, bool for_prompt) {
-  if (!prefetch_) return;
+bool CachedExperts::expect(int32_t layer, std::span<const int32_t> experts, bool for_prompt) {
+  if (!prefetch_) return false;
   for (const int32_t expert : experts) residency_.expect(layer, layer * grid_.per_layer + expert);
   const auto waits = [](const PlaceState& state) { return state.progress == Progress::kWaiting; };
-  if (std::any_of(states_.begin(), states_.end(), waits)) return;
+  if (std::any_of(states_.begin(), states_.end(), waits)) return false;
   for (const int32_t expert : experts) {
     const int32_t number = layer * grid_.per_layer + expert;
     if (residency_.slot_of(number) != Residency::kNone) continue;
     const int32_t slot = residency_.fetch_ahead(number, for_prompt);
-    if (slot == Residency::kNone) return;
+    if (slot == Residency::kNone) return false;
     ++counters_[static_cast<size_t>(layer)].prefetches;
     start_read(slot, number, ReadPriority::kPrefetch);
   }
+  return true;
 }
 
 // What was handed out may have lost its slot on paper already, to an expert of the same request that waits for it.

@@ -81,8 +81,11 @@ int32_t Residency::fetch_ahead(int32_t expert, bool for_prompt) {
   const int32_t c = class_of(expert);
   if (2 * (counts_[static_cast<size_t>(c)].ahead + 1) > size_of_class(c)) return kNone;
   int32_t slot = empty_slot(c);
-  if (slot == kNone) slot = leaving_slot(c, false, for_prompt);
-  if (slot == kNone) return kNone;
+  if (slot == kNone) {
+    slot = leaving_slot(c, false, for_prompt);
+    if (slot == kNone) return kNone;
+    if (!slot_at(slot).passing && !policy_->gives_way(expert_in(slot), expert)) return kNone;
+  }
   put(slot, expert);
   set_ahead(slot_at(slot), true);
   set_passing(slot_at(slot), for_prompt);

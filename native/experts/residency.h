@@ -40,11 +40,11 @@ class Residency {
   // Its expert has been used, and may leave.
   void done(size_t place);
 
-  // A slot for an expert that will probably be needed, kNone if there is none to spare: it takes neither one that the
-  // request under way holds, nor one fetched ahead, and no more than half of all.
-  int32_t fetch_ahead(int32_t expert, bool for_prompt);
   // Tells the policy when a layer will probably ask for an expert, whether or not it is present.
   void expect(int32_t layer, int32_t expert);
+  // A slot for an expert that is expected, kNone if there is none to spare: it takes neither one that the request under
+  // way holds, nor one fetched ahead, nor one of which the policy says so, and no more than half of all.
+  int32_t fetch_ahead(int32_t expert, bool for_prompt);
 
   // The expert in it did not come after all. `wasted`: if it was fetched ahead, that counts as in vain.
   void clear(int32_t slot, bool wasted);

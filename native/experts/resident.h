@@ -20,7 +20,7 @@ class ResidentExperts final : public ExpertSource {
   std::span<const int32_t> request(int32_t, std::span<const int32_t> experts, size_t) override { return experts; }
   std::span<const int32_t> next(const std::atomic<bool>*) override { return {}; }
   bool takes_hints() const override { return false; }
-  void expect(int32_t, std::span<const int32_t>, bool) override {}
+  bool expect(int32_t, std::span<const int32_t>, bool) override { return false; }
   ExpertWeights weights(ExpertId id) const override;
 
  private:

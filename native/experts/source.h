@@ -27,8 +27,8 @@ class ExpertSource {
   virtual bool takes_hints() const = 0;
   // Experts that a layer will probably need soon, by tokens that are being generated or by a prompt, the most probable
   // first: they may be fetched ahead, as far as nothing that is needed now has to wait for it. A hint, which changes no
-  // result; the same one may be given again, when there may be more room.
-  virtual void expect(int32_t layer, std::span<const int32_t> experts, bool for_prompt) = 0;
+  // result; the same one may be given again, when there may be more room. Returns whether there is room for more.
+  virtual bool expect(int32_t layer, std::span<const int32_t> experts, bool for_prompt) = 0;
 
   // The matrices of an expert that was handed out last, as long as it is.
   virtual ExpertWeights weights(ExpertId id) const = 0;

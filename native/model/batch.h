@@ -1,9 +1,11 @@
 // What one step computes, as plain data that the engine lays out and the model reads.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "model/config.h"
 
@@ -53,11 +55,17 @@ struct Batch {
   std::span<const BatchSequence> sequences;
   std::span<const int32_t> logit_rows;  // rows whose logits are wanted, rising
   const std::atomic<bool>* cancelled = nullptr;
+  // [layer] experts that it will probably ask for, the most probable first; empty: nothing is known.
+  std::span<const std::vector<int32_t>> predicted;
 
   int rows() const { return static_cast<int>(tokens.size()); }
   // Whether a row is its sequence's only one, as in generating; the others belong to prompts.
   bool is_generated(int32_t row) const {
     return sequences[static_cast<size_t>(sequence_of[static_cast<size_t>(row)])].rows == 1;
+  }
+  // Whether nothing but prompts is read.
+  bool is_prompt() const {
+    return std::none_of(sequences.begin(), sequences.end(), [](const BatchSequence& s) { return s.rows == 1; });
   }
 };
 

@@ -219,12 +219,12 @@ void run_experts(const Step& step, int layer, const LayerWeights& w) {
   Workspace& space = step.space;
   const size_t generating = choose_experts(step);
   std::span<const int32_t> ready = step.experts.request(layer, space.chosen, generating);
-  const std::span<const int32_t> foreseen = foresee_next_layer(step, layer);
+  look_ahead(step, layer);
   space.jobs.clear();
   if (w.shared) space.jobs.push_back(shared_job(step, w));
   do {
     for (const int32_t e : ready) space.jobs.push_back(expert_job(step, layer, w, e));
-    step.experts.expect(layer + 1, foreseen, generating == 0);
+    give_hints(step);
     Jobs(step, space.jobs).run();
     space.jobs.clear();
     ready = step.experts.next(step.batch.cancelled);

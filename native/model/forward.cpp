@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "model/attention.h"
 #include "model/feed_forward.h"
+#include "model/lookahead.h"
 #include "model/products.h"
 
 namespace moeflow {
@@ -71,6 +72,8 @@ void Step::check_cancelled() const {
 void forward(const Step& step) {
   const ModelConfig& config = step.config();
   const bool latent = config.architecture->attention == Attention::kLatent;
+  look_ahead(step, -1);
+  give_hints(step);
   embed(step);
   for (int layer = 0; layer < config.layers; ++layer) {
     step.check_cancelled();

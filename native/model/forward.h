@@ -18,6 +18,7 @@ struct Step {
   const KvLayout& kv;
   ExpertSource& experts;
   const Batch& batch;
+  int layers_ahead = 0;  // whose routers are asked before their turn; at most kMostLayersAhead
 
   const ModelConfig& config() const { return model.config; }
   // Throws Error(kCancelled) once the caller has cancelled. Called between and inside the parallel regions.

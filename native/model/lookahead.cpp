@@ -1,6 +1,7 @@
 #include "model/lookahead.h"
 
 #include <algorithm>
+#include <chrono>
 
 #include "model/products.h"
 #include "model/router.h"
@@ -8,51 +9,78 @@
 namespace moeflow {
 namespace {
 
-// "Gate ahead": the next layer's norm and router applied to what this layer's experts read. A layer changes the
-// residual stream little, so most of its choices come true (Eliseev and Mazur 2023, "speculative loading").
-void route_ahead(const Step& step, const LayerWeights& next) {
+// "Gate ahead": a later layer's norm and router applied to what this layer's experts read. A layer changes the residual
+// stream little, so most of its choices come true (Eliseev and Mazur 2023, "speculative loading").
+void route_ahead(const Step& step, const LayerWeights& later, std::vector<int32_t>& foreseen) {
   const RouterConfig& router = step.config().router;
   Workspace& space = step.space;
   const int64_t rows = step.batch.rows();
   const int64_t width = step.config().width;
   for_each_row(step, rows, [&](int64_t r, int) {
-    step.kernels.rms_norm(space.hidden.row(r), next.feed_forward_norm, step.config().norm_epsilon, width,
+    step.kernels.rms_norm(space.hidden.row(r), later.feed_forward_norm, step.config().norm_epsilon, width,
                           space.ahead.row(r));
-    if (reads_quantized(step, next.router)) {
+    if (reads_quantized(step, later.router)) {
       step.kernels.quantize(space.ahead.row(r), 0, width, width, space.ahead.quantized_row(r));
     }
   });
   // This layer's own logits are no longer needed.
   float* logits = space.router_logits.as<float>();
   const auto row_floats = static_cast<size_t>(router.experts) * 3;
-  const Product product[] = {{next.router, space.ahead.view(), logits, row_floats, rows, next.router_bias}};
+  const Product product[] = {{later.router, space.ahead.view(), logits, row_floats, rows, later.router_bias}};
   run_products(step, product);
   for (int64_t r = 0; r < rows; ++r) {
     float* row = logits + static_cast<size_t>(r) * row_floats;
-    route(router, row, next.selection_bias, row + router.experts, space.ahead_ids.data() + r * router.used,
+    route(router, row, later.selection_bias, row + router.experts, space.ahead_ids.data() + r * router.used,
           space.ahead_weights.data());
+  }
+  // Every row's first choice, then every row's second.
+  foreseen.clear();
+  const auto used = static_cast<size_t>(router.used);
+  const auto choices = static_cast<size_t>(rows) * used;
+  for (size_t k = 0; k < used; ++k) {
+    for (size_t at = k; at < choices; at += used) {
+      const int32_t expert = space.ahead_ids[at];
+      if (std::find(foreseen.begin(), foreseen.end(), expert) == foreseen.end()) foreseen.push_back(expert);
+    }
+  }
+}
+
+void collect_hints(const Step& step, int layer) {
+  Workspace& space = step.space;
+  const int first = std::max(layer + 1, step.config().leading_dense_layers);
+  if (step.batch.rows() > space.ahead_rows) {
+    if (first < step.config().layers) space.hints.push_back({first, space.everyone});
+    return;
+  }
+  const bool routed = layer >= step.config().leading_dense_layers;
+  for (int later = first; later < step.config().layers; ++later) {
+    const auto ahead = static_cast<size_t>(later - first);
+    if (routed && later - first < step.layers_ahead) {
+      route_ahead(step, step.model.weights.layers[static_cast<size_t>(later)], space.foreseen[ahead]);
+      space.hints.push_back({later, space.foreseen[ahead]});
+    } else if (!step.batch.predicted.empty()) {
+      space.hints.push_back({later, step.batch.predicted[static_cast<size_t>(later)]});
+    } else {
+      return;
+    }
   }
 }
 
 }  // namespace
 
-std::span<const int32_t> foresee_next_layer(const Step& step, int layer) {
-  Workspace& space = step.space;
-  space.foreseen.clear();
-  if (!step.experts.takes_hints() || layer + 1 >= step.config().layers) return space.foreseen;
-  if (step.batch.rows() > space.ahead_rows) return space.everyone;
-  route_ahead(step, step.model.weights.layers[static_cast<size_t>(layer) + 1]);
-  // Every row's first choice, then every row's second.
-  const auto used = static_cast<size_t>(step.config().router.used);
-  const auto choices = static_cast<size_t>(step.batch.rows()) * used;
-  for (size_t k = 0; k < used; ++k) {
-    for (size_t at = k; at < choices; at += used) {
-      const int32_t expert = space.ahead_ids[at];
-      if (std::find(space.foreseen.begin(), space.foreseen.end(), expert) == space.foreseen.end())
-        space.foreseen.push_back(expert);
-    }
+void look_ahead(const Step& step, int layer) {
+  step.space.hints.clear();
+  if (!step.experts.takes_hints()) return;
+  const auto start = std::chrono::steady_clock::now();
+  collect_hints(step, layer);
+  step.space.looking_ahead += std::chrono::steady_clock::now() - start;
+}
+
+void give_hints(const Step& step) {
+  const bool for_prompt = step.batch.is_prompt();
+  for (const Hint& hint : step.space.hints) {
+    if (!step.experts.expect(hint.layer, hint.experts, for_prompt)) return;
   }
-  return space.foreseen;
 }
 
 }  // namespace moeflow

@@ -1,15 +1,19 @@
-// Which experts the next layer will probably ask for, known while this one computes, so that they can be fetched
+// Which experts the next layers will probably ask for, known while this one computes, so that they can be fetched
 // meanwhile.
 #pragma once
-
-#include <span>
 
 #include "model/forward.h"
 
 namespace moeflow {
 
-// Of layer + 1, the most probable first; into space.foreseen, to be called when this layer's rows are routed. Empty
-// after the last layer, and where nobody takes hints.
-std::span<const int32_t> foresee_next_layer(const Step& step, int layer);
+// Collects what is known into space.hints, in the order in which the layers run, the most probable experts first. To be
+// called when the rows of `layer` are routed, or with -1 before the first layer. In this order:
+// - many rows: all experts of the next layer;
+// - step.layers_ahead layers whose routers are asked now ("gate ahead");
+// - for the layers after these, what step.batch.predicted says.
+void look_ahead(const Step& step, int layer);
+
+// Passes the hints on. To be called again when there may be more room.
+void give_hints(const Step& step);
 
 }  // namespace moeflow

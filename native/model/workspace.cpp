@@ -61,7 +61,9 @@ Workspace::Workspace(const ModelConfig& config, int rows, int logit_rows, int po
   ahead = ActivationBuffer(ahead_rows, config.width, "activations");
   ahead_ids.resize(static_cast<size_t>(ahead_rows) * used);
   ahead_weights.resize(used);
-  foreseen.reserve(experts);
+  foreseen.resize(kMostLayersAhead);
+  for (auto& layer : foreseen) layer.reserve(experts);
+  hints.reserve(static_cast<size_t>(config.layers));
   everyone.resize(experts);
   std::iota(everyone.begin(), everyone.end(), 0);
   jobs.reserve(experts + 1);

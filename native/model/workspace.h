@@ -1,6 +1,8 @@
 // The buffers of a step, allocated once for the largest batch: no allocation happens while computing.
 #pragma once
 
+#include <chrono>
+#include <span>
 #include <vector>
 
 #include "base/memory.h"
@@ -56,6 +58,15 @@ struct FeedForwardJob {
   float* output = nullptr;  // [count][width]
 };
 
+// Experts that a layer will probably ask for, the most probable first.
+struct Hint {
+  int32_t layer;
+  std::span<const int32_t> experts;
+};
+
+// Routers are asked for so many layers ahead at most.
+inline constexpr int kMostLayersAhead = 8;
+
 struct Workspace {
   // Throws Error(kOutOfMemory). `rows` is the largest batch, `logit_rows` the most rows with logits.
   Workspace(const ModelConfig& config, int rows, int logit_rows, int positions, int threads);
@@ -91,15 +102,17 @@ struct Workspace {
   std::vector<int32_t> grouped_rows;  // [rows * k] batch row of each assignment, by expert
   std::vector<int32_t> assignment;    // [rows * k] where (row, k) went
   std::vector<int32_t> chosen;        // experts that any row uses, rising
-  // Looking ahead by the router. More rows than ahead_rows use nearly every expert of a layer, whatever it says: 86% of
-  // them at twice as many uses as there are experts, if these were random.
+  // Looking ahead. More rows than ahead_rows use nearly every expert of a layer, whatever its router says: 86% of them
+  // at twice as many uses as there are experts, if these were random.
   int ahead_rows;
-  ActivationBuffer ahead;            // [ahead_rows][width]
-  std::vector<int32_t> ahead_ids;    // [ahead_rows * k]
-  std::vector<float> ahead_weights;  // [k], not used
-  std::vector<int32_t> foreseen;     // the result
-  std::vector<int32_t> everyone;     // all experts of a layer
-  std::vector<FeedForwardJob> jobs;  // those of one layer that are run side by side
+  ActivationBuffer ahead;                                // [ahead_rows][width]
+  std::vector<int32_t> ahead_ids;                        // [ahead_rows * k]
+  std::vector<float> ahead_weights;                      // [k], not used
+  std::vector<std::vector<int32_t>> foreseen;            // [kMostLayersAhead] by the routers
+  std::vector<int32_t> everyone;                         // all experts of a layer
+  std::vector<Hint> hints;                               // the result
+  std::chrono::steady_clock::duration looking_ahead{0};  // that all of this has taken
+  std::vector<FeedForwardJob> jobs;                      // those of one layer that are run side by side
   std::vector<ThreadScratch> threads;
 };
 

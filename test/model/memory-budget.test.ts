@@ -9,14 +9,14 @@ describe('a memory budget', () => {
   it('changes no token and no route, from the smallest that works on', async () => {
     const options = { maxTokens: 40, temperature: 0.8, seed: 3, routing: true, ignoreEos: true };
     const expected = await (await load(demoModel)).generate(prompt, options).result;
-    for (const cache of [{}, { policy: 'lru', prefetch: 'none' }] as const) {
+    for (const cache of [{}, { policy: 'lru', prefetch: 'none' }, { prefetch: 'previous-token' }] as const) {
       for (const more of [4, 12]) {
         const model = await load(demoModel, { ram: await budget(more), cache });
         const result = await model.generate(prompt, options).result;
         expect(result.tokens).toEqual(expected.tokens);
         expect(result.routing).toEqual(expected.routing);
         expect(result.stats.experts.misses).toBeGreaterThan(0);
-        expect(result.stats.experts.prefetches > 0).toBe(!('prefetch' in cache));
+        expect(result.stats.experts.prefetches > 0).toBe(!('policy' in cache));
       }
     }
   });
@@ -60,10 +60,35 @@ describe('a memory budget', () => {
     expect(first.misses + second.misses).toBe(all.misses);
   });
 
+  it('says what became of the experts of each layer, and how long computing took', async () => {
+    const model = await load(demoModel, { ram: await budget(8) });
+    const { stats } = await model.generate(prompt, { maxTokens: 5, ignoreEos: true }).result;
+    const layers = await model.layerStats();
+    expect(layers).toHaveLength(model.info.expertLayers);
+    for (const name of ['hits', 'lateHits', 'misses', 'prefetches', 'bytesRead'] as const) {
+      expect(layers.reduce((sum, layer) => sum + layer[name], 0)).toBe(stats.experts[name]);
+    }
+    for (const { hits, lateHits, misses, hitRate } of layers) {
+      expect(hitRate).toBeCloseTo(hits / (hits + lateHits + misses));
+    }
+    expect(stats.computeSeconds).toBeGreaterThan(0);
+    expect(stats.experts.predictionSeconds).toBeGreaterThan(0);
+    expect(stats.experts.predictionSeconds).toBeLessThan(stats.computeSeconds);
+    expect(model.stats().computeSeconds).toBeCloseTo(stats.computeSeconds);
+  });
+
   it('that holds everything leaves all experts in memory', async () => {
     const model = await load(demoModel, { ram: '64GiB' });
     const { stats } = await model.generate(prompt, { maxTokens: 3 }).result;
-    expect(stats.experts).toMatchObject({ policy: 'resident', slots: 256, misses: 0, bytesRead: 0, hitRate: 1 });
+    expect(await model.layerStats()).toEqual([]);
+    expect(stats.experts).toMatchObject({
+      policy: 'resident',
+      prefetch: 'none',
+      slots: 256,
+      misses: 0,
+      bytesRead: 0,
+      hitRate: 1,
+    });
   });
 
   it('that is too small is an error with the smallest that works and its parts', async () => {
@@ -80,7 +105,7 @@ describe('a memory budget', () => {
 
   it('goes with a known policy and a known way of prefetching only', async () => {
     await expect(loadModel(demoModel, { cache: { prefetch: 'all' as 'none' } })).rejects.toThrow(
-      /prefetch must be one of gate-ahead, none, is "all"/,
+      /prefetch must be one of auto, gate-ahead, previous-token, none, is "all"/,
     );
     await expect(loadModel(demoModel, { cache: { policy: 'fifo' as 'lru' } })).rejects.toThrow(
       /policy must be one of plec, lfu, lru, lfru, least-stale, s3-fifo, static, is "fifo"/,

@@ -73,6 +73,10 @@ export class ScriptedEngine implements NativeModel {
     return { items: items.map((item) => this.#result(item)), seconds: 0 };
   }
 
+  async layerCounters() {
+    return [];
+  }
+
   #result({ sequence, sample }: NativeStepItem) {
     if (!sample) return { token: -1, distinctExperts: 0 };
     const generated = this.#generated[sequence] as number;

@@ -17,7 +17,9 @@ std::vector<TinyOptions> models() {
   std::vector<TinyOptions> all(3);
   all[1].q8_0 = true;
   all[2].q8_0 = true;
-  all[2].architecture = "deepseek2";  // shared experts, leading dense layers
+  all[2].architecture = "deepseek2";  // shared experts
+  all[2].layers = 3;
+  all[2].leading_dense = 1;
   return all;
 }
 
@@ -61,15 +63,122 @@ TEST_CASE("looking ahead changes no bit, and most of what the next layer's route
     EngineOptions options = file.options();
     options.cache.bytes = SlotPlan(whole->model().experts, 2).most_bytes() / 2;
     options.cache.poison = true;
-    for (const bool prefetch : {false, true}) {
-      options.cache.prefetch = prefetch;
+    for (const Prefetch prefetch : {Prefetch::kNone, Prefetch::kGateAhead, Prefetch::kPreviousToken, Prefetch::kAuto}) {
+      options.prefetch = prefetch;
       Engine engine(options, LoadControl());
       CHECK(run_alone(engine, tokens, 1).same_bits_as(run_alone(*whole, tokens)));
       const CacheCounters counters = engine.expert_cache()->counters();
-      CHECK((counters.prefetches > 0) == prefetch);
+      CHECK((counters.prefetches > 0) == (prefetch != Prefetch::kNone));
       CHECK(2 * counters.wasted_prefetches <= counters.prefetches);
     }
   }
+}
+
+TEST_CASE("predictions from outside move bytes only: right, wrong and random ones give the same bits") {
+  const std::vector<int32_t> tokens = random_tokens(50, 15);
+  for (const TinyOptions& tiny : models()) {
+    CAPTURE(tiny.architecture);
+    const TinyFile file(tiny);
+    const auto whole = file.engine();
+    const Outcome expected = run_alone(*whole, tokens);
+    const ModelConfig& config = whole->model().config;
+    const auto leading = static_cast<size_t>(config.leading_dense_layers);
+    const auto layers = static_cast<size_t>(config.layers);
+    std::mt19937 random(3);
+    for (const char* policy : {"plec", "lru"}) {
+      for (const Prefetch prefetch : {Prefetch::kGateAhead, Prefetch::kPreviousToken}) {
+        for (const bool right : {true, false}) {
+          CAPTURE(right);
+          EngineOptions options = file.options();
+          options.threads = 2;
+          options.prefetch = prefetch;
+          options.cache.policy = policy;
+          options.cache.bytes = SlotPlan(whole->model().experts, 2).most_bytes() / 2;
+          options.cache.poison = true;
+          Engine engine(options, LoadControl());
+          const int32_t sequence = engine.create_sequence();
+          Outcome outcome;
+          for (size_t t = 0; t < tokens.size(); ++t) {
+            PredictedExperts predicted(layers);
+            for (size_t layer = leading; layer < layers; ++layer) {
+              for (size_t k = 0; k < 2; ++k) {
+                const size_t at = (t * (layers - leading) + layer - leading) * 2 + k;
+                predicted[layer].push_back(right ? expected.experts[at] : static_cast<int32_t>(random() % 4));
+              }
+            }
+            outcome.append(engine.step({ask(sequence, tokens, t, 1)}, kNotCancelled, predicted)[0]);
+          }
+          CHECK(outcome.same_bits_as(expected));
+          CHECK(engine.expert_cache()->counters().prefetches > 0);
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("predicted experts that the model does not have are refused") {
+  const TinyFile file(models()[2]);  // its first layer is dense
+  const auto engine = file.engine();
+  const int32_t sequence = engine->create_sequence();
+  const std::vector<int32_t> tokens = random_tokens(1, 1);
+  const auto layers = static_cast<size_t>(engine->model().config.layers);
+  const auto step = [&](const PredictedExperts& predicted) {
+    engine->step({ask(sequence, tokens)}, kNotCancelled, predicted);
+  };
+  CHECK_THROWS_AS(step(PredictedExperts(layers + 1)), Error);
+  PredictedExperts predicted(layers);
+  predicted[1] = {0, 99};
+  CHECK_THROWS_AS(step(predicted), Error);
+  predicted[1] = {};
+  predicted[0] = {0};
+  CHECK_THROWS_AS(step(predicted), Error);
+  predicted[0] = {};
+  step(predicted);
+}
+
+TEST_CASE("a prompt of 2,000 tokens and 500 single tokens after it: the same bits") {
+  TinyOptions tiny = models()[1];
+  tiny.context = 2560;
+  const TinyFile file(tiny);
+  const std::vector<int32_t> tokens = random_tokens(2560, 16);
+  EngineOptions options = file.options();
+  const auto whole = std::make_unique<Engine>(options, LoadControl());
+  options.cache.bytes = SlotPlan(whole->model().experts, 2).most_bytes() * 5 / 8;
+  options.cache.poison = true;
+  options.threads = 2;
+  Engine engine(options, LoadControl());
+  const std::vector<int32_t> sequences = {whole->create_sequence(), engine.create_sequence()};
+  const auto compare = [&](size_t at, size_t count) {
+    Outcome expected, outcome;
+    expected.append(whole->step({ask(sequences[0], tokens, at, count)}, kNotCancelled)[0]);
+    outcome.append(engine.step({ask(sequences[1], tokens, at, count)}, kNotCancelled)[0]);
+    if (!outcome.same_bits_as(expected)) FAIL("different after token " << at);
+  };
+  for (size_t at = 0; at < 60; ++at) compare(at, 1);
+  for (size_t at = 60; at < 2060; at += 250) compare(at, 250);
+  for (size_t at = 2060; at < 2560; ++at) compare(at, 1);
+}
+
+TEST_CASE("two models at once do not disturb each other") {
+  const std::vector<int32_t> tokens = random_tokens(40, 17);
+  std::vector<std::unique_ptr<TinyFile>> files;
+  std::vector<std::unique_ptr<Engine>> engines;
+  std::vector<Outcome> expected(2), outcomes(2);
+  for (size_t i = 0; i < 2; ++i) {
+    files.push_back(std::make_unique<TinyFile>(models()[1 + i]));
+    const auto whole = files[i]->engine();
+    expected[i] = run_alone(*whole, tokens);
+    EngineOptions options = files[i]->options();
+    options.cache.bytes = SlotPlan(whole->model().experts, 2).fewest_bytes();
+    options.cache.poison = true;
+    engines.push_back(std::make_unique<Engine>(options, LoadControl()));
+  }
+  std::vector<std::thread> threads;
+  for (size_t i = 0; i < 2; ++i) {
+    threads.emplace_back([&, i] { outcomes[i] = run_alone(*engines[i], tokens, 3); });
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (size_t i = 0; i < 2; ++i) CHECK(outcomes[i].same_bits_as(expected[i]));
 }
 
 TEST_CASE("slow reads that end in any order, and several sequences in a step: the same bits") {
@@ -131,7 +240,7 @@ TEST_CASE("the counters are those of a recount from the routes") {
   EngineOptions options = file.options();
   options.cache.bytes = SlotPlan(whole->model().experts, 2).most_bytes() / 2;
   options.cache.policy = "lru";
-  options.cache.prefetch = false;
+  options.prefetch = Prefetch::kNone;
   Engine engine(options, LoadControl());
   const Outcome outcome = run_alone(engine, random_tokens(60, 13), 1);
 
@@ -179,7 +288,7 @@ TEST_CASE("a simulation of the routes comes to the same hits, whatever the polic
         EngineOptions options = file.options();
         options.cache.bytes = bytes;
         options.cache.policy = policy;
-        options.cache.prefetch = false;
+        options.prefetch = Prefetch::kNone;
         Engine engine(options, LoadControl());
         std::vector<int32_t> routes, item_tokens, step_items;
         const std::vector<int32_t> sequences = {engine.create_sequence(), engine.create_sequence()};

@@ -34,18 +34,30 @@ class PlecPolicy final : public EvictionPolicy {
   }
   void expected(int32_t expert, int32_t requests) override { due_[static_cast<size_t>(expert)] = request_ + requests; }
   int32_t choose(std::span<const int32_t> candidates) override {
-    const double habit = (1 - kTopicShare) * habit_.probability_per_weight();
-    const double topic = kTopicShare * topic_.probability_per_weight();
-    return smallest(candidates, [&](int32_t expert) {
-      const double probability = habit * habit_.weight(expert) + topic * topic_.weight(expert);
-      return std::pair(-requests_until_use(expert, probability), habit_.last(expert));
-    });
+    const Scale scale = scale_now();
+    return smallest(candidates,
+                    [&](int32_t expert) { return std::pair(-requests_until_use(expert, scale), habit_.last(expert)); });
+  }
+  bool gives_way(int32_t leaving, int32_t expected) const override {
+    const Scale scale = scale_now();
+    return requests_until_use(leaving, scale) > requests_until_use(expected, scale);
   }
 
  private:
-  double requests_until_use(int32_t expert, double probability) const {
+  // Of weights, to become shares of a probability.
+  struct Scale {
+    double habit;
+    double topic;
+  };
+
+  Scale scale_now() const {
+    return {(1 - kTopicShare) * habit_.probability_per_weight(), kTopicShare * topic_.probability_per_weight()};
+  }
+
+  double requests_until_use(int32_t expert, const Scale& scale) const {
     const int64_t due = due_[static_cast<size_t>(expert)] - request_;
     if (due > 0) return static_cast<double>(due);
+    const double probability = scale.habit * habit_.weight(expert) + scale.topic * topic_.weight(expert);
     return grid_.requests_until(grid_.layer_of(expert), layer_) +
            grid_.routed_layers * (1 / std::clamp(probability, kRarest, 1.0) - 1);
   }

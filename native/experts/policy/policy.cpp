@@ -35,6 +35,7 @@ void check_hot_list(const PolicyOptions& options, const ExpertGrid& grid) {
 void EvictionPolicy::layer_begins(int32_t) {}
 void EvictionPolicy::left(int32_t) {}
 void EvictionPolicy::expected(int32_t, int32_t) {}
+bool EvictionPolicy::gives_way(int32_t, int32_t) const { return true; }
 
 const char* policy_names() { return "lru, lfu, lfru, least-stale, s3-fifo, static, plec"; }
 

@@ -41,6 +41,8 @@ class EvictionPolicy {
   virtual void expected(int32_t expert, int32_t requests);
   // The one of `candidates` (residents that may leave; never empty) that should leave.
   virtual int32_t choose(std::span<const int32_t> candidates) = 0;
+  // Whether it should leave for one that is only expected.
+  virtual bool gives_way(int32_t leaving, int32_t expected) const;
 };
 
 // For policies that order experts by a key: the candidate with the smallest.

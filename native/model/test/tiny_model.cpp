@@ -37,7 +37,7 @@ void TinyModel::add_keys() {
   keys.text("general.architecture", options_.architecture);
   number("block_count", options_.layers);
   number("embedding_length", kWidth);
-  number("context_length", kContext);
+  number("context_length", options_.context);
   number("attention.head_count", kHeads);
   keys.f32(prefix + "attention.layer_norm_rms_epsilon", kEpsilon);
   number("expert_count", options_.experts);

@@ -12,6 +12,8 @@
 
 namespace moeflow::test {
 
+inline constexpr int kContext = 128;
+
 struct TinyOptions {
   std::string architecture = "qwen3moe";
   bool q8_0 = false;  // matrices in Q8_0, otherwise all tensors F32
@@ -20,6 +22,7 @@ struct TinyOptions {
   int experts = 4;
   int used = 2;
   int latent_rank = 32;
+  int context = kContext;
   unsigned seed = 1;
 };
 
@@ -32,7 +35,6 @@ inline constexpr int kLatentRope = 8;
 inline constexpr int kExpertWidth = 160;
 inline constexpr int kDenseWidth = 96;
 inline constexpr int kVocabulary = 48;
-inline constexpr int kContext = 128;
 inline constexpr int kGptOssWindow = 5;
 inline constexpr float kEpsilon = 1e-5F;
 
