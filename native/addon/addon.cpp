@@ -11,7 +11,7 @@
 #include "base/bandwidth.h"
 #include "base/error.h"
 #include "base/memory.h"
-#include "base/thread_pool.h"
+#include "base/processors.h"
 #include "kernels/kernels.h"
 
 namespace moeflow {

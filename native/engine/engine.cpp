@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/memory_limits.h"
+#include "base/processors.h"
 #include "experts/resident.h"
 
 namespace moeflow {
