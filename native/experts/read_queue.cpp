@@ -90,7 +90,7 @@ void ReadQueue::work() {
     std::string error;
     try {
       if (before_read_) before_read_(piece.range.file, piece.range.offset);
-      files_[piece.range.file].read(piece.range.offset, piece.range.bytes, piece.range.needed, piece.range.to);
+      files_[piece.range.file].read({piece.range.offset, piece.range.bytes, piece.range.needed, piece.range.to});
     } catch (const std::exception& problem) {
       error = problem.what();
     }
