@@ -71,7 +71,7 @@ CachedExperts::CachedExperts(const ExpertLayout& layout, const std::vector<std::
       prefetch_(options.prefetch),
       poison_(options.poison),
       classes_(classes_of(layout)),
-      queue_(paths, options.read_threads, options.before_read) {
+      queue_(paths, {options.read_method, options.read_bytes, options.read_depth, options.before_read}) {
   const uint64_t fewest = fewest_bytes(layout, used);
   if (options.bytes < fewest) {
     fail(ErrorCode::kInvalidArgument, options.bytes, " bytes are too few for expert slots: the ", used,

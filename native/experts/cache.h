@@ -21,7 +21,9 @@ struct CacheOptions {
   uint64_t bytes = 0;          // for all slots
   std::string policy = "lfu";  // see make_policy
   bool prefetch = true;        // fetch ahead what a layer will probably need
-  int read_threads = 8;
+  ReadMethod read_method = ReadMethod::kAuto;
+  uint64_t read_bytes = ReadOptions().bytes;
+  int read_depth = ReadOptions().depth;
   bool poison = false;  // for tests: overwrite what has left
   ReadQueue::BeforeRead before_read;
 };

@@ -14,6 +14,7 @@
 #include <thread>
 
 #include "base/error.h"
+#include "experts/test/each_method.h"
 #include "experts/test/expert_files.h"
 
 using namespace moeflow;
@@ -23,8 +24,9 @@ namespace {
 
 // A file with 8 experts (layers 1 and 2 with 4 each), and caches over it.
 struct Files {
-  explicit Files(Layout layout = Layout::kStacks)
-      : file(layout),
+  explicit Files(Layout layout = Layout::kStacks, ReadMethod method = each_method())
+      : method(method),
+        file(layout),
         path(directory.write("m.gguf", file.bytes.file())),
         layout(find_experts(gguf::open_model_files({path}), kShape)) {}
 
@@ -32,6 +34,7 @@ struct Files {
   std::unique_ptr<CachedExperts> cache(uint64_t slots, CacheOptions options = {}) const {
     options.bytes = CachedExperts::most_bytes(layout) * slots / 8;
     options.poison = true;
+    options.read_method = method;
     return std::make_unique<CachedExperts>(layout, std::vector<std::string>{path}, 2, options);
   }
 
@@ -44,6 +47,7 @@ struct Files {
     return same(weights.gate, kGate) && same(weights.up, kUp) && same(weights.down, kDown);
   }
 
+  ReadMethod method;
   TemporaryDirectory directory;
   ExpertFile file;
   std::string path;
@@ -81,8 +85,9 @@ std::string message_of(const std::function<void()>& action, ErrorCode code) {
 }  // namespace
 
 TEST_CASE("each expert is handed out once, with exactly the file's bytes, in any layout and with any number of slots") {
+  const ReadMethod method = each_method();
   for (const Layout layout : {Layout::kStacks, Layout::kMerged, Layout::kPerExpert}) {
-    const Files files(layout);
+    const Files files(layout, method);
     for (uint64_t slots = 2; slots <= 8; ++slots) {
       CAPTURE(static_cast<int>(layout));
       CAPTURE(slots);
@@ -173,13 +178,13 @@ TEST_CASE("experts fetched ahead stay until nothing else can leave, and are wast
   const Files files;
   std::atomic<int> reads = 0;
   CacheOptions options;
-  options.read_threads = 1;
+  options.read_depth = 1;
   options.before_read = [&](uint32_t, uint64_t) { ++reads; };
   const auto cache = files.cache(4, options);
   use(*cache, files, 1, {0, 1});
   cache->expect(2, std::vector<int32_t>{3, 1});
   while (reads < 4 * 3) std::this_thread::yield();
-  use(*cache, files, 1, {2});  // in the place of 0 or 1; by the one thread, so the others have arrived
+  use(*cache, files, 1, {2});  // in the place of 0 or 1; one at a time, so the others have arrived
   CHECK(cache->counters().wasted_prefetches == 0);
   use(*cache, files, 1, {0, 1, 2, 3});  // two of them are there and in use
   CHECK(cache->counters().wasted_prefetches == 2);
@@ -208,7 +213,7 @@ TEST_CASE("a demand overtakes what is fetched ahead, and a prefetch that is need
   std::mutex mutex;
   std::vector<uint64_t> order;
   CacheOptions options;
-  options.read_threads = 1;
+  options.read_depth = 1;
   options.before_read = [&](uint32_t, uint64_t offset) {
     while (hold) std::this_thread::yield();
     const std::lock_guard lock(mutex);
@@ -218,7 +223,7 @@ TEST_CASE("a demand overtakes what is fetched ahead, and a prefetch that is need
   const auto offset_of = [&](int layer, int expert, ExpertPart part) {
     return align_down(files.layout[static_cast<size_t>(layer)][static_cast<size_t>(expert)].part[part].offset);
   };
-  cache->request(1, std::vector<int32_t>{0});  // the one thread is busy with this one
+  cache->request(1, std::vector<int32_t>{0});  // one at a time: busy with this one
   cache->expect(2, std::vector<int32_t>{0, 1, 2});
   CHECK(cache->request(2, std::vector<int32_t>{2, 3}).empty());
   hold = false;
@@ -242,7 +247,7 @@ TEST_CASE("a prefetch for a layer that turns out not to need it is given up, unl
   std::atomic<bool> hold = true;
   std::atomic<int> reads = 0;
   CacheOptions options;
-  options.read_threads = 1;
+  options.read_depth = 1;
   options.before_read = [&](uint32_t, uint64_t) {
     ++reads;
     while (hold) std::this_thread::yield();
