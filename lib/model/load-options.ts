@@ -77,5 +77,6 @@ export function nativeLoadOptions(path: string | string[], options: LoadModelOpt
     ram: typeof options.ram === 'string' ? parseSize(options.ram) : options.ram,
     policy: options.cache?.policy,
     prefetch: options.cache?.prefetch !== 'none',
+    readMethod: process.env.MOEFLOW_READ_METHOD || 'auto',
   };
 }

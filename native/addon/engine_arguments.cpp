@@ -5,6 +5,20 @@
 
 namespace moeflow {
 
+ReadOptions read_options(const Napi::Object& object) {
+  ReadOptions options;
+  const std::string method = string_property(object, "readMethod", "auto");
+  try {
+    options.method = read_method(method);
+  } catch (const Error& error) {
+    throw argument_error(object.Env(), error.what());
+  }
+  options.bytes = static_cast<uint64_t>(
+      integer_property(object, "readBytes", kDirectAlignment, kMostReadBytes, static_cast<int64_t>(options.bytes)));
+  options.depth = static_cast<int>(integer_property(object, "readDepth", 1, kMostReadDepth, options.depth));
+  return options;
+}
+
 EngineOptions engine_options(const Napi::Object& object) {
   EngineOptions options;
   options.paths = strings_property(object, "paths");
@@ -15,6 +29,10 @@ EngineOptions engine_options(const Napi::Object& object) {
   options.ram = static_cast<uint64_t>(integer_property(object, "ram", 0, int64_t{1} << 53, 0));
   options.cache.policy = string_property(object, "policy", options.cache.policy.c_str());
   options.cache.prefetch = boolean_property(object, "prefetch", options.cache.prefetch);
+  const ReadOptions reads = read_options(object);
+  options.cache.read_method = reads.method;
+  options.cache.read_bytes = reads.bytes;
+  options.cache.read_depth = reads.depth;
   const std::string kv_type = string_property(object, "kvType", "auto");
   if (kv_type == "f16") {
     options.kv_type = KvType::kF16;

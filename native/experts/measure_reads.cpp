@@ -25,6 +25,7 @@ double first_place() {
 // One reader of many: a piece of memory, and what is on its way into it.
 struct Reader {
   uint8_t* memory = nullptr;
+  bool idle = true;
   BackgroundRead read;
 };
 
@@ -54,7 +55,7 @@ class Measurement {
       if (cancelled.load(std::memory_order_relaxed)) fail(ErrorCode::kCancelled, "measuring reads was cancelled");
       take_over();
       for (Reader& reader : readers_) {
-        if (reader.read.state() == State::kIdle) submit(reader);
+        if (reader.idle) submit(reader);
       }
     }
     while (under_way_ > 0) take_over();
@@ -69,19 +70,19 @@ class Measurement {
     const uint64_t offset = align_down(static_cast<uint64_t>(place_ * static_cast<double>(file_bytes_ - piece_)));
     const ReadRange range = {0, offset, piece_, piece_, reader.memory};
     queue_.submit(reader.read, {&range, 1}, ReadPriority::kDemand);
+    reader.idle = false;
     ++under_way_;
   }
 
-  // Waits for a read, and makes all that have finished idle.
+  // Waits for a read, and notes all that have finished.
   void take_over() {
     std::string error;
     queue_.wait(kPatience, [&] {
       bool any = false;
       for (Reader& reader : readers_) {
-        const State state = reader.read.state();
-        if (state != State::kDone && state != State::kFailed) continue;
-        if (state == State::kFailed) error = reader.read.error();
-        reader.read = BackgroundRead();
+        if (reader.idle || reader.read.state() == State::kReading) continue;
+        if (reader.read.state() == State::kFailed) error = reader.read.error();
+        reader.idle = true;
         --under_way_;
         ++done_;
         any = true;

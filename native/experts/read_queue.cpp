@@ -43,6 +43,8 @@ ReadMethod read_method(const std::string& name) {
   fail(ErrorCode::kInvalidArgument, "the way of reading must be auto, io_uring or threads, is ", name);
 }
 
+std::string available_read_methods() { return Ring::open(1) ? "io_uring, threads" : "threads"; }
+
 ReadQueue::ReadQueue(const std::vector<std::string>& paths, const ReadOptions& options) : piece_bytes_(options.bytes) {
   check(options);
   ReadPieces& pieces = *this;

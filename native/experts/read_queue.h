@@ -41,6 +41,8 @@ enum class ReadMethod { kAuto, kIoUring, kThreads };
 
 // As in "auto", "io_uring" or "threads". Throws Error(kInvalidArgument) for another name.
 ReadMethod read_method(const std::string& name);
+// The names of those that work here, the one that kAuto takes first: "io_uring, threads".
+std::string available_read_methods();
 
 // For tests: called before every piece, by a thread that reads no other meanwhile; it may take its time or throw.
 using BeforeRead = std::function<void(uint32_t file, uint64_t offset)>;

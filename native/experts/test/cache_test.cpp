@@ -109,6 +109,8 @@ TEST_CASE("hits, misses and bytes are those of a recount by hand") {
   const Files files;
   CacheOptions options;
   options.policy = "lru";
+  // Slow enough to be waited for, on any device.
+  options.before_read = [](uint32_t, uint64_t) { std::this_thread::sleep_for(std::chrono::microseconds(200)); };
   const auto cache = files.cache(2, options);
   CHECK(use(*cache, files, 1, {0, 1}) == 0);
   CHECK(use(*cache, files, 1, {0, 1}) == 2);
