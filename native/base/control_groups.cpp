@@ -28,6 +28,8 @@ bool names(const std::string& controllers, const std::string& controller) {
 
 std::vector<ControlGroup> control_groups(const std::string& controller, const std::string& root) {
   std::vector<ControlGroup> groups;
+  const std::string mount = root + "/sys/fs/cgroup";
+  const std::string mount_of_controller = mount + "/" + controller;  // version 1 has one for each
   std::ifstream lines(root + "/proc/self/cgroup");
   for (std::string line; std::getline(lines, line);) {  // number:controllers:path
     const size_t first = line.find(':');
@@ -36,11 +38,10 @@ std::vector<ControlGroup> control_groups(const std::string& controller, const st
     const std::string controllers = line.substr(first + 1, second - first - 1);
     const std::string path = line.substr(second + 1);
     if (!path.empty() && path.front() != '/') continue;
-    const std::string mount = root + "/sys/fs/cgroup";
     if (controllers.empty()) {
       add_way_up(mount, path, 2, groups);
     } else if (names(controllers, controller)) {
-      add_way_up(mount + "/" + controller, path, 1, groups);
+      add_way_up(mount_of_controller, path, 1, groups);
     }
   }
   return groups;

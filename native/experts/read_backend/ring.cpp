@@ -43,8 +43,17 @@ void* map_shared(int descriptor, size_t bytes, off_t what) {
 
 std::unique_ptr<Ring> Ring::open(unsigned requests) {
   std::unique_ptr<Ring> ring(new Ring());
-  if (!ring->map(requests)) return nullptr;
+  if (!ring->map(requests) || !ring->works()) return nullptr;
   return ring;
+}
+
+// A system may allow a ring and not its use.
+bool Ring::works() {
+  auto* request = static_cast<io_uring_sqe*>(prepare());
+  request->opcode = IORING_OP_NOP;
+  store(asked_tail_, load(asked_tail_) + 1);
+  Completion nothing;
+  return enter() == 0 && next(nothing) && nothing.result == 0;
 }
 
 bool Ring::map(unsigned requests) {

@@ -42,6 +42,7 @@ class Ring {
  private:
   Ring() = default;
   bool map(unsigned requests);
+  bool works();
   void* prepare();
 
   int descriptor_ = -1;
