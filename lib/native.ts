@@ -5,7 +5,16 @@ import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { MoeflowError } from './errors.js';
 
-export interface NativeLoadOptions {
+/** How experts are read from the file. */
+export interface NativeReadOptions {
+  readMethod?: string;
+  /** Of one read, at most; a multiple of 4096. */
+  readBytes?: number;
+  /** Reads under way, at most. */
+  readDepth?: number;
+}
+
+export interface NativeLoadOptions extends NativeReadOptions {
   paths: string[];
   threads?: number;
   contextLength?: number;
@@ -182,6 +191,12 @@ export interface NativeInspection {
   problem?: string;
 }
 
+export interface NativeReadSpeed {
+  bytesPerSecond: number;
+  /** How it was read: `io_uring` or `threads`. */
+  method: string;
+}
+
 /** A kernel at work on data of no meaning, for benchmarks. */
 export interface NativeKernelProblem {
   /** Runs the kernel once, on this thread; a product takes the next of its matrices. */
@@ -241,9 +256,16 @@ export interface NativeAddon {
   /** By layer. */
   simulateCache(options: NativeSimulationOptions): Promise<{ hits: Float64Array; misses: Float64Array }>;
   measureReadBandwidth(options: { threads?: number }): Promise<number>;
+  /** Reads all over a file, past the page cache, for so many seconds (at most 1). */
+  measureReads(
+    options: NativeReadOptions & { path: string; seconds: number },
+    cancel?: NativeCancelFlag,
+  ): Promise<NativeReadSpeed>;
   dequantize(type: string, bytes: Uint8Array): Float32Array;
   residentBytes(): number;
   availableKernels: string;
+  /** Fastest first. */
+  availableReadMethods: string;
   usableProcessors: number;
 }
 

@@ -37,7 +37,8 @@ async function addonRows(bench: boolean): Promise<string[][]> {
   const { usableProcessors } = addon;
   const rows = [
     ['addon', addonPath(addon)],
-    ['kernel sets', kernelsText(availableKernels(), process.env.MOEFLOW_CPU || undefined)],
+    ['kernel sets', choiceText(availableKernels(), 'MOEFLOW_CPU')],
+    ['reads by', choiceText(addon.availableReadMethods.split(', '), 'MOEFLOW_READ_METHOD')],
     ['processors', `${usableProcessors} usable of ${cpus().length}`],
   ];
   if (bench) {
@@ -53,10 +54,12 @@ function addonPath(addon: unknown): string {
   return modules.find((module) => module?.exports === addon)?.filename ?? 'loaded from an unknown place';
 }
 
-function kernelsText(available: string[], wanted: string | undefined): string {
+/** What there is to choose from, best first, and what is chosen: by an environment variable if that is set. */
+function choiceText(available: string[], variable: string): string {
+  const wanted = process.env[variable] || undefined;
   const chosen = wanted ?? available[0] ?? 'none';
   if (!available.includes(chosen)) {
-    return `${available.join(', ')}; MOEFLOW_CPU asks for ${chosen}, which this machine cannot run`;
+    return `${available.join(', ')}; ${variable} asks for ${chosen}, which does not work here`;
   }
-  return `${available.join(', ')}; chosen: ${chosen}${wanted === undefined ? '' : ' (MOEFLOW_CPU)'}`;
+  return `${available.join(', ')}; chosen: ${chosen}${wanted === undefined ? '' : ` (${variable})`}`;
 }

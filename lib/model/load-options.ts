@@ -89,5 +89,6 @@ export function nativeLoadOptions(path: string | string[], options: LoadModelOpt
     policy: options.cache?.policy,
     hotExperts: options.cache?.hot && Int32Array.from(options.cache.hot.flat()),
     prefetch: options.cache?.prefetch,
+    readMethod: process.env.MOEFLOW_READ_METHOD || 'auto',
   };
 }

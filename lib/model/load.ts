@@ -1,6 +1,7 @@
 /** Loading a model. */
 
 import { fromNative } from '../errors.js';
+import { readSettings } from '../experts/read-settings.js';
 import { nativeAddon } from '../native.js';
 import { checkLoadOptions, type LoadModelOptions, nativeLoadOptions } from './load-options.js';
 import { Model } from './model.js';
@@ -34,7 +35,9 @@ export async function loadModel(path: string | string[], options: LoadModelOptio
   signal?.addEventListener('abort', abort, { once: true });
   const started = performance.now();
   try {
-    const native = await addon.Model.load(nativeLoadOptions(path, options), flag, onProgress && report);
+    const wanted = nativeLoadOptions(path, options);
+    const reads = await readSettings(addon, wanted, flag);
+    const native = await addon.Model.load({ ...wanted, ...reads }, flag, onProgress && report);
     const metadata = await native.metadata();
     if (givenUp) await native.dispose();
     if (givenUp) throw givenUp.reason;

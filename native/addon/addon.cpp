@@ -12,7 +12,8 @@
 #include "base/bandwidth.h"
 #include "base/error.h"
 #include "base/memory.h"
-#include "base/thread_pool.h"
+#include "base/processors.h"
+#include "experts/measure_reads.h"
 #include "kernels/kernels.h"
 
 namespace moeflow {
@@ -85,6 +86,25 @@ Napi::Value measure_bandwidth(const Napi::CallbackInfo& info) {
   return task->start();
 }
 
+Napi::Value speed_to_javascript(Napi::Env env, ReadSpeed& speed) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("bytesPerSecond", speed.bytes_per_second);
+  object.Set("method", speed.backend);
+  return object;
+}
+
+// measureReads(options, cancelFlag) -> Promise
+Napi::Value measure_read_speed(const Napi::CallbackInfo& info) {
+  const Napi::Object object = object_argument(info, 0, "options");
+  const std::string path = string_property(object, "path", "");
+  const double seconds = number_property(object, "seconds", 0, 1, 0.1);
+  const ReadOptions options = read_options(object);
+  const CancelFlag cancel = CancelObject::of(info, 1);
+  auto* task = new BackgroundTask<ReadSpeed>(
+      info.Env(), [=] { return measure_reads(path, options, seconds, *cancel); }, speed_to_javascript);
+  return task->start();
+}
+
 // dequantize(type name, bytes) -> Float32Array
 Napi::Value dequantize_blocks(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
@@ -114,6 +134,8 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("inspect", Napi::Function::New<inspect>(env, "inspect"));
   exports.Set("simulateCache", Napi::Function::New<simulate_cache>(env, "simulateCache"));
   exports.Set("measureReadBandwidth", Napi::Function::New<measure_bandwidth>(env, "measureReadBandwidth"));
+  exports.Set("measureReads", Napi::Function::New<measure_read_speed>(env, "measureReads"));
+  exports.Set("availableReadMethods", Napi::String::New(env, available_read_methods()));
   exports.Set("dequantize", Napi::Function::New<dequantize_blocks>(env, "dequantize"));
   exports.Set("availableKernels", Napi::String::New(env, available_kernels()));
   exports.Set("usableProcessors", Napi::Number::New(env, usable_processors()));

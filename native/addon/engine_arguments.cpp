@@ -19,6 +19,20 @@ std::vector<ExpertId> experts_property(const Napi::Object& object, const char* n
 
 }  // namespace
 
+ReadOptions read_options(const Napi::Object& object) {
+  ReadOptions options;
+  const std::string method = string_property(object, "readMethod", "auto");
+  try {
+    options.method = read_method(method);
+  } catch (const Error& error) {
+    throw argument_error(object.Env(), error.what());
+  }
+  options.bytes = static_cast<uint64_t>(
+      integer_property(object, "readBytes", kDirectAlignment, kMostReadBytes, static_cast<int64_t>(options.bytes)));
+  options.depth = static_cast<int>(integer_property(object, "readDepth", 1, kMostReadDepth, options.depth));
+  return options;
+}
+
 EngineOptions engine_options(const Napi::Object& object) {
   EngineOptions options;
   options.paths = strings_property(object, "paths");
@@ -34,6 +48,7 @@ EngineOptions engine_options(const Napi::Object& object) {
   } catch (const Error& error) {
     throw argument_error(object.Env(), error.what());
   }
+  options.reads = read_options(object);
   const std::string kv_type = string_property(object, "kvType", "auto");
   if (kv_type == "f16") {
     options.kv_type = KvType::kF16;

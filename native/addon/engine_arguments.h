@@ -6,6 +6,9 @@
 
 namespace moeflow {
 
+// NativeReadOptions in lib/native.ts.
+ReadOptions read_options(const Napi::Object& object);
+
 // NativeLoadOptions in lib/native.ts.
 EngineOptions engine_options(const Napi::Object& object);
 

@@ -6,19 +6,14 @@
 #include <optional>
 #include <sstream>
 
+#include "base/control_groups.h"
+
 namespace moeflow {
 namespace {
 
 constexpr uint64_t kUnlimited = std::numeric_limits<uint64_t>::max();
 // Version 1 writes "no limit" as the largest multiple of a page below 2^63.
 constexpr uint64_t kNoLimit = uint64_t{1} << 62;
-
-std::optional<uint64_t> number_in(const std::string& path) {
-  std::ifstream file(path);
-  uint64_t number = 0;
-  if (file >> number) return number;
-  return std::nullopt;  // no such file, or "max"
-}
 
 // The number behind `key` in a file of lines "key number".
 uint64_t entry(const std::string& path, const std::string& key) {
@@ -52,43 +47,13 @@ uint64_t room_in(const std::string& group, const GroupFiles& files) {
   return *limit - std::min(*limit, used);
 }
 
-// In the group at `path` below `mount` and all around it. In a container the path may be that of the host: then there
-// is no such directory, and the mount itself is the group.
-uint64_t room_on_the_way(const std::string& mount, std::string path, const GroupFiles& files) {
-  uint64_t room = kUnlimited;
-  while (!path.empty() && path != "/") {
-    room = std::min(room, room_in(mount + path, files));
-    path.resize(path.find_last_of('/'));
-  }
-  return std::min(room, room_in(mount, files));
-}
-
-bool names_memory(const std::string& controllers) {
-  std::istringstream list(controllers);
-  for (std::string name; std::getline(list, name, ',');) {
-    if (name == "memory") return true;
-  }
-  return false;
-}
-
 }  // namespace
 
 uint64_t available_memory(const std::string& root) {
   uint64_t room = entry(root + "/proc/meminfo", "MemAvailable:") * 1024;
   if (room == 0) return 0;
-  std::ifstream groups(root + "/proc/self/cgroup");
-  for (std::string line; std::getline(groups, line);) {  // number:controllers:path
-    const size_t first = line.find(':');
-    const size_t second = line.find(':', first + 1);
-    if (first == std::string::npos || second == std::string::npos) continue;
-    const std::string controllers = line.substr(first + 1, second - first - 1);
-    const std::string path = line.substr(second + 1);
-    const std::string mount = root + "/sys/fs/cgroup";
-    if (controllers.empty()) {
-      room = std::min(room, room_on_the_way(mount, path, kVersion2));
-    } else if (names_memory(controllers)) {
-      room = std::min(room, room_on_the_way(mount + "/memory", path, kVersion1));
-    }
+  for (const ControlGroup& group : control_groups("memory", root)) {
+    room = std::min(room, room_in(group.directory, group.version == 1 ? kVersion1 : kVersion2));
   }
   return room;
 }

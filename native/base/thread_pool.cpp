@@ -1,9 +1,5 @@
 #include "base/thread_pool.h"
 
-#include <sched.h>
-
-#include <algorithm>
-#include <cstdio>
 #include <limits>
 #include <system_error>
 #include <utility>
@@ -34,38 +30,7 @@ uint64_t pack(int64_t begin, int64_t end) { return static_cast<uint64_t>(begin) 
 int64_t first_of(uint64_t range) { return static_cast<int64_t>(range & 0xFFFFFFFFU); }
 int64_t end_of(uint64_t range) { return static_cast<int64_t>(range >> 32); }
 
-// The cgroup's processor quota (version 2, then 1), or 0 where there is none.
-int cgroup_processors() {
-  long long quota = -1;
-  long long period = 0;
-  if (std::FILE* file = std::fopen("/sys/fs/cgroup/cpu.max", "r")) {
-    if (std::fscanf(file, "%lld %lld", &quota, &period) != 2) quota = -1;
-    std::fclose(file);
-  } else {
-    auto read = [](const char* path, long long& value) {
-      std::FILE* f = std::fopen(path, "r");
-      if (!f) return;
-      if (std::fscanf(f, "%lld", &value) != 1) value = -1;
-      std::fclose(f);
-    };
-    read("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", quota);
-    read("/sys/fs/cgroup/cpu/cpu.cfs_period_us", period);
-  }
-  if (quota <= 0 || period <= 0) return 0;
-  return static_cast<int>(std::max<long long>(1, (quota + period - 1) / period));
-}
-
 }  // namespace
-
-int usable_processors() {
-  int processors = static_cast<int>(std::thread::hardware_concurrency());
-#ifdef __linux__
-  cpu_set_t set;
-  if (sched_getaffinity(0, sizeof(set), &set) == 0) processors = CPU_COUNT(&set);
-  if (const int quota = cgroup_processors(); quota > 0) processors = std::min(processors, quota);
-#endif
-  return std::max(processors, 1);
-}
 
 ThreadPool::ThreadPool(int threads) : ranges_(static_cast<size_t>(threads)) {
   try {

@@ -13,9 +13,6 @@
 
 namespace moeflow {
 
-// Processors that this process may use (affinity and cgroup quota included), at least 1.
-int usable_processors();
-
 class ThreadPool {
  public:
   // Throws Error(kOutOfMemory) when the threads cannot be started.

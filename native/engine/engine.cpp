@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/memory_limits.h"
+#include "base/processors.h"
 #include "experts/file_store.h"
 #include "experts/resident.h"
 
@@ -60,17 +61,17 @@ Engine::Engine(const EngineOptions& options, const LoadControl& control)
   CacheOptions cache = options.cache;
   cache.prefetch = options.prefetch != Prefetch::kNone;
   if (cache.bytes == 0 && !plan_.all_experts) cache.bytes = plan_.experts;
-  load(cache, control);
+  load(cache, options.reads, control);
 }
 
-void Engine::load(const CacheOptions& cache, const LoadControl& control) {
+void Engine::load(const CacheOptions& cache, const ReadOptions& reads, const LoadControl& control) {
   std::vector<gguf::File> open;
   for (const std::string& path : model_.files.paths) open.emplace_back(path);
   LoadedBytes bytes;
   bytes.in_all = model_.weights.total_bytes() + (cache.bytes > 0 ? 0 : ResidentExperts::bytes(model_.experts));
   model_.load(context_length_, open, pool_, control, bytes);
   if (cache.bytes > 0) {
-    auto store = std::make_unique<FileStore>(model_.experts, model_.files.paths, cache.read_threads, cache.before_read);
+    auto store = std::make_unique<FileStore>(model_.experts, model_.files.paths, reads);
     auto cached = std::make_unique<CachedExperts>(model_.experts, model_.config.router.used, std::move(store), cache);
     cache_ = cached.get();
     experts_ = std::move(cached);

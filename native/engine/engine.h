@@ -31,6 +31,7 @@ struct EngineOptions {
   KvType kv_type = KvType::kAuto;  // auto: F16 where activations are rounded too (quantised weights), else F32
   uint64_t ram = 0;                // bytes that the process may take; 0: as many as the whole model needs
   Prefetch prefetch = Prefetch::kAuto;
+  ReadOptions reads;   // of experts that come from the file
   CacheOptions cache;  // of experts, where not all fit; its bytes come from `ram` unless given
 };
 
@@ -104,7 +105,7 @@ class Engine {
   void lay_out(const std::vector<StepItem>& items);
   void count_experts(Sequence& sequence, size_t first_row, size_t rows);
   void remember_route(Sequence& sequence, size_t row);
-  void load(const CacheOptions& cache, const LoadControl& control);
+  void load(const CacheOptions& cache, const ReadOptions& reads, const LoadControl& control);
   StepItemResult collect(const StepItem& item, Sequence& sequence, size_t first_row, size_t first_logit_row,
                          size_t logit_rows);
 

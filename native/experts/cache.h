@@ -20,9 +20,7 @@ struct CacheOptions {
   std::string policy = "plec";  // see make_policy
   std::vector<ExpertId> hot;    // for the policy "static": who stays, the most wanted first
   bool prefetch = true;         // fetch ahead what a layer will probably need
-  int read_threads = 8;
-  bool poison = false;  // for tests: overwrite what has left
-  ReadQueue::BeforeRead before_read;
+  bool poison = false;          // for tests: overwrite what has left
 };
 
 // One request is one use per expert, whatever the number of tokens that go through it.

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <string>
 
+#include "base/system_file.h"
+
 namespace moeflow {
 
 // Offsets, lengths and addresses of direct reads are multiples of this.
@@ -13,26 +15,31 @@ inline constexpr uint64_t kDirectAlignment = 4096;
 inline uint64_t align_down(uint64_t n) { return n / kDirectAlignment * kDirectAlignment; }
 inline uint64_t align_up(uint64_t n) { return align_down(n + kDirectAlignment - 1); }
 
+// What is still to come of a read. All aligned but `needed`: so many of the bytes must exist, as the file may end
+// within the last block.
+struct DirectRead {
+  uint64_t offset = 0;
+  uint64_t bytes = 0;
+  uint64_t needed = 0;
+  uint8_t* to = nullptr;
+};
+
 class DirectFile {
  public:
   // Throws Error(kIo) naming the path and the system's reason.
-  explicit DirectFile(const std::string& path);
-  ~DirectFile();
-  DirectFile(DirectFile&& other) noexcept;
-  DirectFile& operator=(DirectFile&&) = delete;
+  explicit DirectFile(const std::string& path) : file_(path, FileAccess::kDirect) {}
 
-  // Reads `bytes` from `offset` on; all aligned. Only the first `needed` must exist: the file may end within the last
-  // block. Throws Error(kIo) naming file and offset: the system's reason, that the file ends there, or that it has
-  // changed since it was opened. Safe to call from several threads at once.
-  void read(uint64_t offset, uint64_t bytes, uint64_t needed, uint8_t* to) const;
+  // Throws Error(kIo) naming file and offset: the system's reason, that the file ends there, or that it has changed
+  // since it was opened. Safe to call from several threads at once.
+  void read(DirectRead read) const;
+
+  // For who reads by other means. After the system gave `got` bytes: goes on to what is still to come, which is nothing
+  // when `needed` is 0, or throws as read() does. Then check_unchanged() with the first offset.
+  void advance(DirectRead& read, uint64_t got) const;
+  const SystemFile& file() const { return file_; }
 
  private:
-  void check_unchanged(uint64_t offset) const;
-
-  std::string path_;
-  int descriptor_ = -1;
-  int64_t size_ = 0;
-  int64_t modified_ = 0;  // nanoseconds
+  SystemFile file_;
 };
 
 }  // namespace moeflow

@@ -13,9 +13,8 @@ namespace moeflow {
 class FileStore final : public ExpertStore {
  public:
   // `layout` must stay. Throws as ReadQueue does.
-  FileStore(const ExpertLayout& layout, const std::vector<std::string>& paths, int read_threads,
-            const ReadQueue::BeforeRead& before_read)
-      : layout_(layout), queue_(paths, read_threads, before_read) {}
+  FileStore(const ExpertLayout& layout, const std::vector<std::string>& paths, const ReadOptions& options)
+      : layout_(layout), queue_(paths, options) {}
 
   void fetch(BackgroundRead& read, ExpertId id, uint8_t* slot, ReadPriority priority) override;
   uint64_t fetch_bytes(ExpertId id) const override;

@@ -1,4 +1,4 @@
-// Reads in the background: several threads, many pieces under way at once, one who waits.
+// Reads in the background: many pieces under way at once, one who waits.
 #pragma once
 
 #include <chrono>
@@ -6,24 +6,16 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <span>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "experts/direct_file.h"
+#include "experts/read_backend/backend.h"
 
 namespace moeflow {
-
-// Bytes of one file that belong together. Aligned as DirectFile wants it.
-struct ReadRange {
-  uint32_t file = 0;
-  uint64_t offset = 0;
-  uint64_t bytes = 0;
-  uint64_t needed = 0;
-  uint8_t* to = nullptr;
-};
 
 // Some ranges that are of use only together. Owned by who submits it, and left alone by him until it is finished.
 class BackgroundRead {
@@ -44,18 +36,41 @@ class BackgroundRead {
 // What somebody waits for goes before what may be of use later.
 enum class ReadPriority { kDemand, kPrefetch };
 
-class ReadQueue {
- public:
-  // `before_read(file, offset)` is for tests: called in the reading thread before every piece, it may take its time or
-  // throw.
-  using BeforeRead = std::function<void(uint32_t file, uint64_t offset)>;
+// kAuto: the better one of those that work here.
+enum class ReadMethod { kAuto, kIoUring, kThreads };
 
-  // Throws Error(kIo) for a file that cannot be opened, Error(kOutOfMemory) when the threads cannot be started.
-  ReadQueue(const std::vector<std::string>& paths, int threads, BeforeRead before_read);
+// As in "auto", "io_uring" or "threads". Throws Error(kInvalidArgument) for another name.
+ReadMethod read_method(const std::string& name);
+// The names of those that work here, the one that kAuto takes first: "io_uring, threads".
+std::string available_read_methods();
+
+// For tests: called before every piece, by a thread that reads no other meanwhile; it may take its time or throw.
+using BeforeRead = std::function<void(uint32_t file, uint64_t offset)>;
+
+struct ReadOptions {
+  ReadMethod method = ReadMethod::kAuto;
+  uint64_t bytes = uint64_t{1} << 20;  // of a piece, at most
+  int depth = 8;                       // pieces under way, at most
+  BeforeRead before_read;
+};
+
+inline constexpr uint64_t kMostReadBytes = uint64_t{64} << 20;
+inline constexpr int kMostReadDepth = 256;
+
+class ReadQueue final : private ReadPieces {
+ public:
+  using BeforeRead = moeflow::BeforeRead;
+
+  // Throws Error(kIo) for a file that cannot be opened, Error(kInvalidArgument) for options out of range,
+  // Error(kUnsupported) for a method that does not work here, Error(kOutOfMemory) when threads cannot be started.
+  ReadQueue(const std::vector<std::string>& paths, const ReadOptions& options);
   // Waits for pieces under way; drops the others.
   ~ReadQueue();
   ReadQueue(const ReadQueue&) = delete;
   ReadQueue& operator=(const ReadQueue&) = delete;
+
+  // How it reads: "io_uring" or "threads".
+  const char* backend() const;
 
   void submit(BackgroundRead& read, std::span<const ReadRange> ranges, ReadPriority priority);
   // Makes a prefetch a demand, if it is not finished.
@@ -73,23 +88,18 @@ class ReadQueue {
   }
 
  private:
-  struct Piece {
-    BackgroundRead* read;
-    ReadRange range;
-  };
+  bool take(ReadPiece& piece) override;
+  void finish(const ReadPiece& piece, const std::string& error) override;
+  void read_through_inner(const ReadRange& range);
 
-  void stop();
-  void work();
-
+  uint64_t piece_bytes_;
   std::vector<DirectFile> files_;
-  BeforeRead before_read_;
   std::mutex mutex_;
-  std::condition_variable submitted_;
   std::condition_variable finished_;
-  std::deque<Piece> demands_;
-  std::deque<Piece> prefetches_;
-  bool stop_ = false;
-  std::vector<std::thread> threads_;
+  std::deque<ReadPiece> demands_;
+  std::deque<ReadPiece> prefetches_;
+  std::unique_ptr<ReadQueue> inner_;      // that reads, where there is something to call before
+  std::unique_ptr<ReadBackend> backend_;  // last, so first to go: it takes from all the others
 };
 
 }  // namespace moeflow

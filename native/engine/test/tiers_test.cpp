@@ -195,7 +195,7 @@ TEST_CASE("slow reads that end in any order, and several sequences in a step: th
   options.cache.bytes = SlotPlan(whole->model().experts, 2).fewest_bytes();
   options.cache.poison = true;
   std::atomic<unsigned> reads = 0;
-  options.cache.before_read = [&](uint32_t, uint64_t) {
+  options.reads.before_read = [&](uint32_t, uint64_t) {
     std::this_thread::sleep_for(std::chrono::microseconds(reads.fetch_add(1) * 7919 % 300));
   };
   Engine engine(options, LoadControl());
@@ -219,7 +219,7 @@ TEST_CASE("a read that fails ends the step with an error; the sequence is as it 
   EngineOptions options = file.options();
   options.cache.bytes = SlotPlan(whole->model().experts, 2).fewest_bytes();
   std::atomic<bool> broken = false;
-  options.cache.before_read = [&](uint32_t, uint64_t) {
+  options.reads.before_read = [&](uint32_t, uint64_t) {
     if (broken) throw std::runtime_error("the disk is gone");
   };
   Engine engine(options, LoadControl());

@@ -15,6 +15,7 @@
 
 #include "base/error.h"
 #include "experts/file_store.h"
+#include "experts/test/each_method.h"
 #include "experts/test/expert_files.h"
 
 using namespace moeflow;
@@ -22,23 +23,28 @@ using namespace moeflow::test;
 
 namespace {
 
+struct TestOptions : CacheOptions {
+  ReadOptions reads;
+};
+
 // A file with 8 experts (layers 1 and 2 with 4 each), and caches over it.
 struct Files {
-  explicit Files(Layout layout = Layout::kStacks)
-      : file(layout),
+  explicit Files(Layout layout = Layout::kStacks, ReadMethod method = each_method())
+      : method(method),
+        file(layout),
         path(directory.write("m.gguf", file.bytes.file())),
         layout(find_experts(gguf::open_model_files({path}), kShape)) {}
 
   // `slots`: how many experts have a place.
-  std::unique_ptr<CachedExperts> cache(uint64_t slots, CacheOptions options = {}) const {
+  std::unique_ptr<CachedExperts> cache(uint64_t slots, TestOptions options = {}) const {
     options.bytes = SlotPlan(layout, 2).most_bytes() * slots / 8;
     options.poison = true;
     return cache_of(options);
   }
 
-  std::unique_ptr<CachedExperts> cache_of(const CacheOptions& options) const {
-    auto store =
-        std::make_unique<FileStore>(layout, std::vector<std::string>{path}, options.read_threads, options.before_read);
+  std::unique_ptr<CachedExperts> cache_of(TestOptions options) const {
+    options.reads.method = method;
+    auto store = std::make_unique<FileStore>(layout, std::vector<std::string>{path}, options.reads);
     return std::make_unique<CachedExperts>(layout, 2, std::move(store), options);
   }
 
@@ -51,6 +57,7 @@ struct Files {
     return same(weights.gate, kGate) && same(weights.up, kUp) && same(weights.down, kDown);
   }
 
+  ReadMethod method;
   TemporaryDirectory directory;
   ExpertFile file;
   std::string path;
@@ -97,8 +104,9 @@ std::string message_of(const std::function<void()>& action, ErrorCode code) {
 }  // namespace
 
 TEST_CASE("each expert is handed out once, with exactly the file's bytes, in any layout and with any number of slots") {
+  const ReadMethod method = each_method();
   for (const Layout layout : {Layout::kStacks, Layout::kMerged, Layout::kPerExpert}) {
-    const Files files(layout);
+    const Files files(layout, method);
     for (uint64_t slots = 2; slots <= 8; ++slots) {
       CAPTURE(static_cast<int>(layout));
       CAPTURE(slots);
@@ -118,8 +126,10 @@ TEST_CASE("each expert is handed out once, with exactly the file's bytes, in any
 
 TEST_CASE("hits, misses and bytes are those of a recount by hand") {
   const Files files;
-  CacheOptions options;
+  TestOptions options;
   options.policy = "lru";
+  // Slow enough to be waited for, on any device.
+  options.reads.before_read = [](uint32_t, uint64_t) { std::this_thread::sleep_for(std::chrono::microseconds(200)); };
   const auto cache = files.cache(2, options);
   CHECK(use(*cache, files, 1, {0, 1}) == 0);
   CHECK(use(*cache, files, 1, {0, 1}) == 2);
@@ -141,7 +151,7 @@ TEST_CASE("on random routing every policy hits in slots / experts of the cases")
   const Files files;
   for (const char* policy : {"lru", "lfu", "lfru", "least-stale", "s3-fifo", "static", "plec"}) {
     CAPTURE(policy);
-    CacheOptions options;
+    TestOptions options;
     options.policy = policy;
     options.hot = {{1, 0}, {1, 1}, {2, 1}};
     const auto cache = files.cache(4, options);
@@ -156,8 +166,8 @@ TEST_CASE("on random routing every policy hits in slots / experts of the cases")
 TEST_CASE("an expert that is on its way is waited for, not read again") {
   const Files files;
   std::atomic<bool> hold = true;
-  CacheOptions options;
-  options.before_read = [&](uint32_t, uint64_t) {
+  TestOptions options;
+  options.reads.before_read = [&](uint32_t, uint64_t) {
     while (hold) std::this_thread::yield();
   };
   const auto cache = files.cache(4, options);
@@ -189,14 +199,14 @@ TEST_CASE("experts fetched ahead are hits when their layer comes") {
 TEST_CASE("experts fetched ahead stay until nothing else can leave, and are wasted when they leave unused") {
   const Files files;
   std::atomic<int> reads = 0;
-  CacheOptions options;
-  options.read_threads = 1;
-  options.before_read = [&](uint32_t, uint64_t) { ++reads; };
+  TestOptions options;
+  options.reads.depth = 1;
+  options.reads.before_read = [&](uint32_t, uint64_t) { ++reads; };
   const auto cache = files.cache(4, options);
   use(*cache, files, 1, {0, 1});
   foresee(*cache, 2, {3, 1});
   while (reads < 4 * 3) std::this_thread::yield();
-  use(*cache, files, 1, {2});  // in the place of 0 or 1; by the one thread, so the others have arrived
+  use(*cache, files, 1, {2});  // in the place of 0 or 1; one at a time, so the others have arrived
   CHECK(cache->counters().wasted_prefetches == 0);
   use(*cache, files, 1, {0, 1, 2, 3});  // two of them are there and in use
   CHECK(cache->counters().wasted_prefetches == 2);
@@ -224,9 +234,9 @@ TEST_CASE("a demand overtakes what is fetched ahead, and a prefetch that is need
   std::atomic<bool> hold = true;
   std::mutex mutex;
   std::vector<uint64_t> order;
-  CacheOptions options;
-  options.read_threads = 1;
-  options.before_read = [&](uint32_t, uint64_t offset) {
+  TestOptions options;
+  options.reads.depth = 1;
+  options.reads.before_read = [&](uint32_t, uint64_t offset) {
     while (hold) std::this_thread::yield();
     const std::lock_guard lock(mutex);
     order.push_back(offset);
@@ -235,7 +245,7 @@ TEST_CASE("a demand overtakes what is fetched ahead, and a prefetch that is need
   const auto offset_of = [&](int layer, int expert, ExpertPart part) {
     return align_down(files.layout[static_cast<size_t>(layer)][static_cast<size_t>(expert)].part[part].offset);
   };
-  ask(*cache, 1, {0});  // the one thread is busy with this one
+  ask(*cache, 1, {0});  // one at a time: busy with this one
   foresee(*cache, 2, {0, 1, 2});
   CHECK(ask(*cache, 2, {2, 3}).empty());
   hold = false;
@@ -258,9 +268,9 @@ TEST_CASE("a prefetch for a layer that turns out not to need it is given up, unl
   const Files files;
   std::atomic<bool> hold = true;
   std::atomic<int> reads = 0;
-  CacheOptions options;
-  options.read_threads = 1;
-  options.before_read = [&](uint32_t, uint64_t) {
+  TestOptions options;
+  options.reads.depth = 1;
+  options.reads.before_read = [&](uint32_t, uint64_t) {
     ++reads;
     while (hold) std::this_thread::yield();
   };
@@ -284,8 +294,8 @@ TEST_CASE("a prefetch that fails is as if it had never been") {
   const Files files;
   std::atomic<bool> broken = true;
   std::atomic<int> tried = 0;
-  CacheOptions options;
-  options.before_read = [&](uint32_t, uint64_t) {
+  TestOptions options;
+  options.reads.before_read = [&](uint32_t, uint64_t) {
     ++tried;
     if (broken) throw std::runtime_error("the disk is gone");
   };
@@ -298,9 +308,9 @@ TEST_CASE("a prefetch that fails is as if it had never been") {
 
 TEST_CASE("the order in which reads end changes nothing") {
   const Files files;
-  CacheOptions options;
+  TestOptions options;
   std::atomic<unsigned> reads = 0;
-  options.before_read = [&](uint32_t, uint64_t) {
+  options.reads.before_read = [&](uint32_t, uint64_t) {
     std::this_thread::sleep_for(std::chrono::microseconds(reads.fetch_add(1) * 7919 % 700));
   };
   const auto cache = files.cache(3, options);
@@ -310,8 +320,8 @@ TEST_CASE("the order in which reads end changes nothing") {
 TEST_CASE("a failed read is an error that names the expert, and everything else works on") {
   const Files files;
   std::atomic<bool> broken = true;
-  CacheOptions options;
-  options.before_read = [&](uint32_t, uint64_t) {
+  TestOptions options;
+  options.reads.before_read = [&](uint32_t, uint64_t) {
     if (broken) throw std::runtime_error("the disk is gone");
   };
   const auto cache = files.cache(4, options);
@@ -333,8 +343,8 @@ TEST_CASE("who waits for a read that somebody else began is not hit by its failu
   const Files files;
   std::atomic<bool> hold = true;
   std::atomic<bool> broken = true;
-  CacheOptions options;
-  options.before_read = [&](uint32_t, uint64_t) {
+  TestOptions options;
+  options.reads.before_read = [&](uint32_t, uint64_t) {
     while (hold) std::this_thread::yield();
     if (broken.exchange(false)) throw std::runtime_error("the disk was gone");
   };
@@ -369,8 +379,8 @@ TEST_CASE("a file that ends too early, or has changed, is an error with the plac
 TEST_CASE("waiting for a read ends when the step is cancelled") {
   const Files files;
   std::atomic<bool> hold = true;
-  CacheOptions options;
-  options.before_read = [&](uint32_t, uint64_t) {
+  TestOptions options;
+  options.reads.before_read = [&](uint32_t, uint64_t) {
     while (hold) std::this_thread::yield();
   };
   const auto cache = files.cache(2, options);
@@ -383,7 +393,7 @@ TEST_CASE("waiting for a read ends when the step is cancelled") {
 
 TEST_CASE("slots for fewer experts than a token uses are refused, with what would do") {
   const Files files;
-  CacheOptions options;
+  TestOptions options;
   options.bytes = SlotPlan(files.layout, 2).fewest_bytes() - 1;
   const auto make = [&] { files.cache_of(options); };
   const std::string message = message_of(make, ErrorCode::kInvalidArgument);
