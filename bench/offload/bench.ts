@@ -1,5 +1,5 @@
 // npm run bench:offload -- --file bench/data/olmoe-1b-7b-q4_0-reuse.gguf [--caps 50,25] [--runs 3] [--prompts 64,512]
-//   [--decode 48] [--decode-seconds 30] [--time-limit 300] [--disk-seconds 2] [--threads 2]
+//   [--decode 48] [--decode-seconds 30] [--time-limit 180] [--disk-seconds 2] [--threads 2]
 //   [--only moeflow,resident,llama-repacked,llama,llama-tuned] [--json results.json]
 // Models that do not fit: moeflow and llama.cpp in turn, each run cold and in a control group that limits its memory.
 import { stat, writeFile } from 'node:fs/promises';

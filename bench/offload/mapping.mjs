@@ -1,4 +1,4 @@
-// How the kernel holds this process's mapping of a file: /proc/self/smaps.
+// What the kernel says about this process's memory.
 import { readFileSync, realpathSync } from 'node:fs';
 
 /**
@@ -21,6 +21,11 @@ export function mappingOf(file) {
       hugeBytes: kilobytes(entry, 'FilePmdMapped') * 1024,
     }));
   return mappings.sort((left, right) => right.size - left.size)[0];
+}
+
+/** Memory that no file stands behind, in bytes. */
+export function anonymousBytes() {
+  return kilobytes(readFileSync('/proc/self/status', 'utf8'), 'RssAnon') * 1024;
 }
 
 function kilobytes(entry, name) {

@@ -16,6 +16,7 @@ const percent = (value: number) => `${(100 * value).toFixed(1)}%`;
 export const measures: readonly Measure[] = [
   { name: 'load', title: 'load, s', show: fixed(2) },
   { name: 'prefill', title: 'prefill, tokens/s', show: fixed(1), everyPrompt: true },
+  { name: 'first token', title: 'load and prefill, s', show: fixed(2), everyPrompt: true },
   { name: 'decode', title: 'decode, tokens/s', show: fixed(2) },
   { name: 'decoded', title: 'tokens decoded', show: fixed(0) },
   { name: 'bytes per token', title: 'read per token, MB', show: fixed(1, 1e6) },

@@ -7,7 +7,8 @@ const { file, threads, promptTokens, decodeTokens, decodeSeconds, ram } = reques
 
 const loading = process.hrtime.bigint();
 const model = await loadModel(file, { threads, ram, contextLength: promptTokens + decodeTokens + 2 });
-print({ measure: 'load', value: secondsSince(loading) });
+const loadSeconds = secondsSince(loading);
+print({ measure: 'load', value: loadSeconds });
 const { slots, policy } = model.stats().experts;
 print({
   measure: 'note',
@@ -30,6 +31,7 @@ clearTimeout(before?.timer);
 const { stats, tokens, routing } = await generation.result;
 
 print({ measure: 'prefill', value: stats.promptTokensPerSecond });
+print({ measure: 'first token', value: loadSeconds + promptTokens / stats.promptTokensPerSecond });
 if (decodeTokens > 0) report();
 print({ measure: 'resident', value: peakResidentBytes() });
 await model.dispose();
@@ -43,8 +45,7 @@ function report() {
   print({ measure: 'decode', value: stats.generatedTokensPerSecond, tokens });
   print({ measure: 'decoded', value: decoded });
   const { layers, k, experts } = routing;
-  const generated = experts.subarray(promptTokens * layers * k);
-  print({ measure: 'routes', routes: { layers, k, experts: model.info.experts, chosen: [...generated] } });
+  print({ measure: 'routes', routes: { promptTokens, layers, k, experts: model.info.experts, chosen: [...experts] } });
   if (policy === 'resident') return;
 
   const between = (name) => after.experts[name] - before.experts[name];

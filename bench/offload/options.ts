@@ -34,7 +34,7 @@ export function readOptions(commandLine: string[]): Options {
       prompts: { type: 'string', default: '64,512' },
       decode: { type: 'string', default: '48' },
       'decode-seconds': { type: 'string', default: '30' },
-      'time-limit': { type: 'string', default: '300' },
+      'time-limit': { type: 'string', default: '180' },
       'disk-seconds': { type: 'string', default: '2' },
       threads: { type: 'string', default: String(availableParallelism()) },
       only: { type: 'string' },
@@ -48,7 +48,7 @@ export function readOptions(commandLine: string[]): Options {
   const tooBig = caps.find((cap) => cap > 100);
   if (tooBig !== undefined) throw new Error(`--caps ${tooBig}: percent of the file's size are needed, at most 100`);
   const decodeTokens = count('--decode', values.decode);
-  if (decodeTokens < 2) throw new Error('--decode 1: at least 2 tokens are needed, to see which experts repeat');
+  if (decodeTokens < 2) throw new Error('--decode 1: at least 2 tokens are needed');
   return {
     file: values.file,
     caps,

@@ -4,7 +4,7 @@ import { type RuntimeName, runtimes } from './runtimes.js';
 
 /** What moeflow wants to reach, by comparison. */
 interface Goal {
-  measure: 'decode' | 'prefill';
+  measure: 'decode' | 'prefill' | 'first token';
   prompt: 'shortest' | 'longest';
   against: RuntimeName;
   goal?: number;
@@ -15,16 +15,24 @@ interface Goal {
 const goals: readonly Goal[] = [
   { measure: 'decode', prompt: 'shortest', against: 'llama', goal: 30 },
   { measure: 'prefill', prompt: 'shortest', against: 'llama', goal: 1.5 },
+  { measure: 'first token', prompt: 'shortest', against: 'llama' },
   { measure: 'decode', prompt: 'shortest', against: 'llama-tuned', goal: 2.5 },
   { measure: 'prefill', prompt: 'shortest', against: 'llama-tuned' },
   { measure: 'prefill', prompt: 'longest', against: 'resident', goal: 0.85, cap: 50 },
 ];
 
-/** Ratios of the rounds that have both values, in order. */
-export function ratios(ours: ReadonlyMap<number, number>, theirs: ReadonlyMap<number, number>): number[] {
+const titles = { decode: 'decode after', prefill: 'prefill of', 'first token': 'load and prefill of' } as const;
+
+/** Ratios of the rounds that have both values, in order; above 1, ours is better. */
+export function ratios(
+  ours: ReadonlyMap<number, number>,
+  theirs: ReadonlyMap<number, number>,
+  lowerIsBetter = false,
+): number[] {
   return [...ours].flatMap(([round, value]) => {
     const other = theirs.get(round);
-    return other === undefined ? [] : [value / other];
+    if (other === undefined) return [];
+    return [lowerIsBetter ? other / value : value / other];
   });
 }
 
@@ -38,8 +46,8 @@ export function ratioRows(results: Results, cap: number, prompts: readonly numbe
     const theirs = runsOf(results, against, cap, tokens);
     const ours = runsOf(results, 'moeflow', cap, tokens);
     if (ours.length === 0 || theirs.length === 0) return [];
-    const made = ratios(byRound(ours, measure), byRound(theirs, measure));
-    const what = `${measure === 'decode' ? 'decode after' : 'prefill of'} ${tokens}, against ${runtimes[against].title}`;
+    const made = ratios(byRound(ours, measure), byRound(theirs, measure), measure === 'first token');
+    const what = `${titles[measure]} ${tokens}, against ${runtimes[against].title}`;
     if (made.length === 0) return [[what, 'not measured', '']];
     const goalHere = only === undefined || only === cap ? goal : undefined;
     const reached = goalHere === undefined ? '' : median(made) >= goalHere ? 'reached' : 'missed';

@@ -103,17 +103,18 @@ function rooflines(results: Results, cap: number, promptTokens: number): Rooflin
 }
 
 function routeLines({ runs }: Results): string[] {
-  const facts = runs.flatMap(({ run }) => (run.routes && run.tokens.length > 2 ? [routeFacts(run.routes)] : []));
+  const facts = runs.flatMap(({ run }) => (run.routes ? [routeFacts(run.routes)] : []));
   if (facts.length === 0) return [];
   const percent = (key: keyof RouteFacts) => `${(100 * median(facts.map((fact) => fact[key]))).toFixed(1)}%`;
   return [
-    `routes while decoding: ${percent('reuse')} of a token's experts were used by the token before; the most used quarter of a layer's experts had ${percent('quarterShare')} of the uses`,
+    `routes while decoding: ${percent('reuse')} of a token's experts were used by the token before; prompt included, the most used quarter of a layer's experts had ${percent('quarterShare')} of the uses`,
   ];
 }
 
+/** Of the first round: the others have the same to say, in slightly different numbers. */
 function noteLines({ runs }: Results): string[] {
   return runtimeNames.flatMap((runtime) => {
-    const notes = runs.filter((record) => record.runtime === runtime).flatMap(withCap);
+    const notes = runs.filter((record) => record.round === 1 && record.runtime === runtime).flatMap(withCap);
     return [...new Set(notes)].map((note) => `${runtimes[runtime].title}: ${note}`);
   });
 }

@@ -24,7 +24,9 @@ export interface Limits {
   group: number;
 }
 
+/** The experts of all tokens of a run, [token][layer][k], flat. */
 export interface Routes {
+  promptTokens: number;
   layers: number;
   k: number;
   experts: number;

@@ -26,9 +26,10 @@ import { readFileSync } from 'node:fs';
  * @property {string} [text] of a note
  * @property {number} [steps] decoding steps the batch took; as many as tokens per sequence if all were in step
  * @property {number[]} [tokens] the first tokens of the first sequence, to see that both did the same work
- * @property {Routes} [routes] the experts of the tokens decoded
+ * @property {Routes} [routes] the experts of all tokens
  *
  * @typedef {object} Routes
+ * @property {number} promptTokens how many of the tokens are the prompt's
  * @property {number} layers
  * @property {number} k experts per token and layer
  * @property {number} experts per layer
