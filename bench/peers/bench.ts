@@ -2,13 +2,16 @@
 //   [--batches 1,4,8] [--only moeflow|llama] [--settings tried|default] [--json results.json]
 // Alternates moeflow and llama.cpp, each run in a process of its own, and compares medians.
 import { writeFile } from 'node:fs/promises';
-import { availableParallelism, cpus, loadavg } from 'node:os';
+import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { type ModelFacts, modelFacts } from './active-bytes.js';
+import { type ModelFacts, modelFacts } from '../shared/active-bytes.js';
+import { describeRun, warnIfBusy } from '../shared/machine.js';
+import { count, counts } from '../shared/options.js';
+import { requireRuntime } from '../shared/runtimes.js';
 import { bestLlamaSettings, describeSettings } from './llama-settings.js';
 import { compare, type Runs, roofline } from './report.js';
-import { type Request, type Runtime, readBandwidth, requireRuntime, runWorker } from './workers.js';
+import { type Request, type Runtime, readBandwidth, runWorker } from './workers.js';
 
 try {
   await bench();
@@ -41,13 +44,11 @@ async function bench(): Promise<void> {
     threads: count('--threads', values.threads),
     promptTokens: count('--prompt', values.prompt),
     decodeTokens: count('--decode', values.decode),
-    batches: values.batches.split(',').map((text) => count('--batches', text)),
+    batches: counts('--batches', values.batches),
     vocabulary: facts.vocabulary,
   };
-  console.log(`${facts.name} (${values.file}) on ${cpus()[0]?.model}, ${request.threads} threads`);
-  const [load = 0] = loadavg();
-  if (load > 0.5)
-    console.log(`warning: other work was running (load average ${load.toFixed(1)}); the numbers will not hold`);
+  console.log(describeRun(facts.name, values.file, request.threads));
+  warnIfBusy();
 
   if (runtimes.includes('llama') && values.settings === 'tried') {
     const short = { ...request, batches: [1], decodeTokens: Math.min(32, request.decodeTokens) };
@@ -91,11 +92,6 @@ function chosenRuntimes(only: string | undefined): Runtime[] {
   if (only === undefined) return ['moeflow', 'llama'];
   if (only === 'moeflow' || only === 'llama') return [only];
   throw new Error(`--only ${only}: use moeflow or llama`);
-}
-
-function count(option: string, text: string): number {
-  if (!/^[1-9]\d*$/.test(text)) throw new Error(`${option} ${text}: a whole number above 0 is needed`);
-  return Number(text);
 }
 
 function plain(runs: Runs): object {

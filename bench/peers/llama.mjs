@@ -1,23 +1,14 @@
-// llama.cpp's side of the comparison: loads, reads a prompt, decodes; prints one JSON line per measure (protocol.mjs).
+// llama.cpp's side of the comparison: loads, reads a prompt, decodes; prints one JSON line per measure (../shared/protocol.mjs).
 //   node llama.mjs '{"file":"…","threads":2,"promptTokens":512,"decodeTokens":64,"batches":[1,4,8],"vocabulary":50304}'
-import { getLlama } from 'node-llama-cpp';
-import { peakResidentBytes, print, prompts, readRequest, secondsSince } from './protocol.mjs';
+import { peakResidentBytes, print, prompts, readRequest, secondsSince } from '../shared/protocol.mjs';
+import { evaluate, startLlama } from './llama-runtime.mjs';
 
 const request = readRequest();
 const { file, threads, promptTokens, decodeTokens, batches } = request;
 const { useMmap = true, flashAttention = true } = request.settings ?? {};
 let steps = 0;
-const greedy = { generateNext: { token: true, options: { temperature: 0 } } };
 
-// maxThreads too: node-llama-cpp otherwise starts at least four, which spin against each other on two cores.
-const llama = await getLlama({
-  gpu: false,
-  build: 'never',
-  skipDownload: true,
-  progressLogs: false,
-  logLevel: 'error',
-  maxThreads: threads,
-});
+const llama = await startLlama(threads);
 print({ measure: 'note', text: llama.systemInfo.trim() });
 
 const loading = process.hrtime.bigint();
@@ -83,12 +74,6 @@ async function measure(sequences) {
     tokens: [first, ...generated.slice(0, 7)].map(([token]) => token),
   });
   for (const sequence of running) await sequence.dispose();
-}
-
-/** Feeds tokens and returns the greedy next one. */
-async function evaluate(sequence, tokens) {
-  const outputs = await sequence.controlledEvaluate([...tokens.slice(0, -1), [tokens.at(-1), greedy]]);
-  return outputs.at(-1).next.token;
 }
 
 /** Decodes all sequences in step, as one batch per token; left to themselves they drift into batches of their own. */

@@ -1,6 +1,6 @@
-// moeflow's side of the comparison; the same measures and lines as llama.mjs (protocol.mjs).
+// moeflow's side of the comparison; the same measures and lines as llama.mjs (../shared/protocol.mjs).
 import { loadModel } from '../../dist/index.js';
-import { peakResidentBytes, print, prompts, readRequest, secondsSince } from './protocol.mjs';
+import { peakResidentBytes, print, prompts, readRequest, secondsSince } from '../shared/protocol.mjs';
 
 const request = readRequest();
 const { file, threads, promptTokens, decodeTokens, batches } = request;

@@ -1,15 +1,10 @@
-import { activeBytes, type ModelFacts } from './active-bytes.js';
+import { activeBytes, type ModelFacts } from '../shared/active-bytes.js';
+import { median, spread } from '../shared/statistics.js';
+import { table } from '../shared/table.js';
 import type { Run, Runtime } from './workers.js';
 
 /** Runs of each runtime in the order they were made. */
 export type Runs = Partial<Record<Runtime, Run[]>>;
-
-export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((left, right) => left - right);
-  const middle = sorted.length >> 1;
-  const upper = sorted[middle] ?? Number.NaN;
-  return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? Number.NaN) + upper) / 2;
-}
 
 /**
  * One line per measure: each runtime's median, lowest and highest run, and the median of the ratios of the rounds (above 1 is
@@ -64,18 +59,7 @@ function unitOf(name: string): string {
 }
 
 function show(name: string, values: readonly number[]): string {
-  if (values.length === 0) return '-';
-  const digits = (value: number) =>
-    (name === 'memory' ? value / 1e9 : value).toFixed(name === 'load' || name === 'memory' ? 2 : 1);
-  return `${digits(median(values))} (${digits(Math.min(...values))} to ${digits(Math.max(...values))})`;
-}
-
-function table(rows: string[][]): string[] {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  return rows.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join('  ')
-      .trimEnd(),
+  return spread(values, (value) =>
+    (name === 'memory' ? value / 1e9 : value).toFixed(name === 'load' || name === 'memory' ? 2 : 1),
   );
 }

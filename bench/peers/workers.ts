@@ -1,10 +1,7 @@
 import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { repository } from '../shared/runtimes.js';
 
-/** Compiled code runs in build/tools/bench/peers; the workers stay where their node_modules is. */
-const repository = fileURLToPath(new URL('../../../../', import.meta.url));
 const peers = join(repository, 'bench/peers');
 
 export interface Settings {
@@ -38,18 +35,6 @@ interface Line {
   tokens?: number[];
   steps?: number;
   text?: string;
-}
-
-/**
- * @throws Error saying what to build or install, before any time is spent.
- */
-export function requireRuntime(runtime: Runtime): void {
-  const needed = {
-    moeflow: [join(repository, 'dist/index.js'), 'run `npm run build` first'],
-    llama: [join(peers, 'node_modules/node-llama-cpp'), 'run `npm ci` in bench/peers first'],
-  } as const;
-  const [path, advice] = needed[runtime];
-  if (!existsSync(path)) throw new Error(`${path} does not exist: ${advice}`);
 }
 
 /** Runs one measurement in a process of its own, so that neither runtime sees the other's memory or threads. */

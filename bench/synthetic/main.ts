@@ -1,9 +1,11 @@
 // npm run bench:synthetic -- --shape olmoe-1b-7b --type Q4_0 --out bench/data/olmoe-q4_0.gguf [--layers 16] [--seed 1]
+//   [--reuse 0.4]
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
 import { writeGguf } from '../../models/gguf/gguf-writer.js';
 import { parseTensorType, type TensorType } from '../../models/gguf/tensor-types.js';
+import { localityFor } from './locality.js';
 import { modelBytes, syntheticModel } from './model.js';
 import { type Shape, shapes } from './shapes.js';
 
@@ -19,15 +21,18 @@ try {
       out: { type: 'string' },
       layers: { type: 'string' },
       seed: { type: 'string', default: '1' },
+      reuse: { type: 'string' },
     },
   });
-  const shape = shapes[values.shape ?? ''];
+  const shapeName = values.shape ?? '';
+  const shape = shapes[shapeName];
   if (!shape) throw new Error(`--shape ${values.shape ?? 'is missing'}: use one of ${Object.keys(shapes).join(', ')}`);
   if (!values.out) throw new Error('--out is missing: name the .gguf file to write');
   const type = parseTensorType(values.type ?? 'is missing', types);
   const layers = values.layers === undefined ? layersThatFit(shape, type) : wholeNumber('--layers', values.layers);
+  const locality = values.reuse === undefined ? undefined : localityFor(shapeName, Number(values.reuse));
   await mkdir(dirname(values.out), { recursive: true });
-  const contents = syntheticModel({ ...shape, layers }, type, wholeNumber('--seed', values.seed));
+  const contents = syntheticModel({ ...shape, layers }, type, wholeNumber('--seed', values.seed), locality);
   const bytes = await writeGguf(values.out, contents);
   console.log(
     `${values.out}: ${shape.name}, ${layers} of ${shape.layers} layers, ${type}, ${(bytes / 1e9).toFixed(2)} GB`,

@@ -1,5 +1,6 @@
 import { quantize } from '../../models/gguf/quantize.js';
 import { type TensorType, tensorTypes } from '../../models/gguf/tensor-types.js';
+import type { RowStart } from './locality.js';
 import { normals, seedOf } from './random.js';
 
 /**
@@ -39,6 +40,28 @@ export class WeightPool {
       left -= taken;
       position = 0;
     }
+  }
+
+  /** As `matrix`, where each row begins with given values instead; they must fill whole blocks. */
+  *matrixWithStarts(
+    name: string,
+    type: TensorType,
+    rowLength: number,
+    rows: number,
+    startOf: RowStart,
+    deviation?: number,
+  ): Generator<Uint8Array> {
+    const { blockValues, blockBytes } = tensorTypes[type];
+    const rowBytes = (rowLength / blockValues) * blockBytes;
+    const starts = new Map<Float32Array, Uint8Array>();
+    const bytes = Buffer.concat([...this.matrix(name, type, rowLength, rows, deviation)]);
+    for (let row = 0; row < rows; row++) {
+      const values = startOf(row);
+      const start = starts.get(values) ?? quantize(type, values);
+      starts.set(values, start);
+      bytes.set(start, row * rowBytes);
+    }
+    yield bytes;
   }
 
   private pool(type: TensorType, deviation: number): Uint8Array {

@@ -1,4 +1,4 @@
-// What both workers share: the request, the prompts and the lines they print.
+// What workers share: the request, the prompts and the lines they print.
 import { readFileSync } from 'node:fs';
 
 /**
@@ -7,21 +7,33 @@ import { readFileSync } from 'node:fs';
  * @property {number} threads
  * @property {number} promptTokens length of each sequence's prompt
  * @property {number} decodeTokens tokens generated after it
- * @property {number[]} batches how many sequences to decode together, one measurement each
  * @property {number} vocabulary prompts use ids below this
- * @property {Settings} [settings] llama.cpp only
+ * @property {number[]} batches bench/peers: how many sequences to decode together, one measurement each
+ * @property {Settings} [settings] bench/peers, llama.cpp
+ * @property {number} decodeSeconds bench/offload: decoding ends after this time, with fewer tokens
+ * @property {number} [ram] bench/offload, moeflow: the budget in bytes; without it all stays in memory
+ * @property {boolean} [repacked] bench/offload, llama.cpp: weights may be repacked
+ * @property {boolean} [tuned] bench/offload, llama.cpp: its mapping has been given advice
  *
  * @typedef {object} Settings
  * @property {boolean} useMmap
  * @property {boolean} flashAttention
  *
  * @typedef {object} Line what a worker prints, one JSON object per line
- * @property {'load' | 'prefill' | 'decode' | 'memory' | 'note'} measure
+ * @property {string} measure 'load', 'prefill', 'decode', 'memory', 'note'; bench/offload has more (its measures.ts)
  * @property {number} [sequences]
  * @property {number} [value] seconds for load, tokens per second for prefill and decode, bytes for memory
  * @property {string} [text] of a note
  * @property {number} [steps] decoding steps the batch took; as many as tokens per sequence if all were in step
  * @property {number[]} [tokens] the first tokens of the first sequence, to see that both did the same work
+ * @property {Routes} [routes] the experts of all tokens
+ *
+ * @typedef {object} Routes
+ * @property {number} promptTokens how many of the tokens are the prompt's
+ * @property {number} layers
+ * @property {number} k experts per token and layer
+ * @property {number} experts per layer
+ * @property {number[]} chosen [token][layer][k], flat
  */
 
 /** @returns {Request} the worker's only argument */
@@ -64,4 +76,9 @@ export function peakResidentBytes() {
   } catch {
     return undefined;
   }
+}
+
+/** Bytes that this process has had read from disks so far, mapped files and read-ahead included; Linux only. */
+export function readBytes() {
+  return Number(/^read_bytes: (\d+)/m.exec(readFileSync('/proc/self/io', 'utf8'))?.[1]);
 }
