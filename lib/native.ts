@@ -27,6 +27,11 @@ export interface NativeLoadOptions extends NativeReadOptions {
   /** Pairs of layer and expert, flat: for the policy `static`. */
   hotExperts?: Int32Array;
   prefetch?: string;
+  device?: string;
+  /** Bytes of the device's memory. */
+  vram?: number;
+  /** The most that is copied to an emulated device; 0: no limit. */
+  deviceBytesPerSecond?: number;
 }
 
 /** What describes a model without its weights. Sizes are bytes. */
@@ -64,6 +69,8 @@ export interface NativeModelInfo extends NativeModelFacts {
   kernels: string;
   /** `resident` when all experts are in memory. */
   policy: string;
+  /** Experts that the device's memory has places for; 0 without one. */
+  deviceSlots: number;
   memory: NativeMemoryPlan;
 }
 
@@ -81,6 +88,8 @@ export interface NativeMemoryPlan {
   kvCacheBytes: number;
   /** Activations of the largest step. */
   workspaceBytes: number;
+  /** Places for experts in an emulated device's memory. */
+  deviceBytes: number;
   /** Places for experts. */
   expertBytes: number;
   /** How many experts have one. */
@@ -91,8 +100,8 @@ export interface NativeMemoryPlan {
   allExperts: boolean;
 }
 
-/** What became of the experts that a layer asked for. */
-export interface NativeLayerCounters {
+/** What became of the experts that layers asked for. */
+export interface NativeExpertCounters {
   /** Experts that were in memory when a layer asked for them; one per layer, step and expert. */
   hits: number;
   /** That were on their way. */
@@ -108,12 +117,6 @@ export interface NativeLayerCounters {
   stallSeconds: number;
 }
 
-/** Of all layers. */
-export interface NativeExpertCounters extends NativeLayerCounters {
-  /** Seconds that were spent on knowing what to fetch ahead. */
-  predictionSeconds: number;
-}
-
 /**
  * What a step's tokens will probably use: for each layer with experts a set, the most probable first, or probabilities
  * [expert layers * experts], of which those of 0 are left out. A hint: it moves bytes, never a result.
@@ -125,7 +128,11 @@ export interface NativeStepResult {
   seconds: number;
   /** Since the model was loaded; absent when all experts are in memory. */
   experts?: NativeExpertCounters;
-  /** What is fetched ahead now: never `auto`. Absent with `experts`. */
+  /** The same of the device's memory, where there is one. */
+  device?: NativeExpertCounters;
+  /** Seconds that were spent on knowing what to fetch ahead; absent with both. */
+  predictionSeconds?: number;
+  /** What is fetched ahead now: never `auto`. Absent with both. */
   prefetch?: string;
 }
 
@@ -170,7 +177,7 @@ export interface NativeModel {
   truncateSequence(sequence: number, length: number): Promise<void>;
   step(items: NativeStepItem[], cancel?: NativeCancelFlag, predicted?: NativePrediction): Promise<NativeStepResult>;
   /** Of each layer with experts, since the model was loaded; empty when all experts are in memory. */
-  layerCounters(): Promise<NativeLayerCounters[]>;
+  layerCounters(): Promise<NativeExpertCounters[]>;
   dispose(): Promise<void>;
 }
 

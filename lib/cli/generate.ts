@@ -26,6 +26,8 @@ interface GenerateFlags extends PromptFlags, Omit<GenerateOptions, 'signal'> {
   cpu?: string;
   kvType?: 'auto' | 'f16' | 'f32';
   ram?: number;
+  device?: 'none' | 'emulated';
+  vram?: number;
   policy?: Policy;
   hot?: string;
   prefetch?: Prefetch;
@@ -67,6 +69,12 @@ export function addGenerate(program: Command): void {
     )
     .option('--hot <file>', 'for --policy static: JSON, [[layer, expert], ...], the most wanted first')
     .addOption(new Option('--prefetch <name>', 'how experts are fetched ahead').choices(prefetchModes).default('auto'))
+    .addOption(
+      new Option('--device <name>', 'a memory above; "emulated" is a part of the process, to try out two tiers')
+        .choices(['none', 'emulated'])
+        .default('none'),
+    )
+    .option('--vram <size>', "the device's memory for experts, as in 512MiB", size)
     .addOption(new Option('--kv-type <type>', 'precision of the key/value cache').choices(['auto', 'f16', 'f32']))
     .option('--cpu <name>', 'kernel set, one that "moeflow doctor" lists (default: the fastest)');
   command
@@ -132,6 +140,8 @@ async function load(path: string, flags: GenerateFlags, signal: AbortSignal): Pr
       contextLength: flags.context,
       kvType: flags.kvType,
       ram: flags.ram,
+      device: flags.device,
+      vram: flags.vram,
       cache: { policy: flags.policy, hot: await readHotList(flags.hot), prefetch: flags.prefetch },
       cpu: flags.cpu,
       signal,

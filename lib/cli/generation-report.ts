@@ -1,6 +1,6 @@
 /** What `moeflow generate` says about a finished generation. */
 
-import { type GenerationResult, type LayerStats, type ModelInfo, nestRouting } from '../index.js';
+import { type DeviceStats, type GenerationResult, type LayerStats, type ModelInfo, nestRouting } from '../index.js';
 import { formatBytes, formatCount, formatNumber, formatShare } from './format.js';
 
 /** For people, on stderr. The seed is named where it was drawn and matters. */
@@ -13,6 +13,7 @@ export function statisticsLine(result: GenerationResult, info: ModelInfo, seedDr
     `generated ${speed(stats.generatedTokens, stats.generatedTokensPerSecond)}`,
     `experts used ${formatCount(stats.expertsUsed)} of ${formatCount(stats.expertsTotal)}`,
     placement(result, info),
+    ...(stats.device ? [deviceText(stats.device)] : []),
     `memory ${formatBytes(stats.residentBytes)}`,
     `${info.cpu}, ${info.threads} ${info.threads === 1 ? 'thread' : 'threads'}`,
     ...(seedDrawn ? [`seed ${result.seed}`] : []),
@@ -30,6 +31,10 @@ function placement({ stats: { experts, expertsTotal } }: GenerationResult, { mem
     `${formatBytes(experts.bytesRead)} read)`,
   ];
   return parts.join(', ');
+}
+
+function deviceText({ slots, hitRate, bytesRead }: DeviceStats): string {
+  return `device: ${formatCount(slots)} experts, hit rate ${formatShare(hitRate)}, ${formatBytes(bytesRead)} copied`;
 }
 
 /** For programs: one object on one line. A seed beyond 2^53 is a string, as JSON numbers cannot carry it. */

@@ -1,12 +1,14 @@
 /** What became of the experts that were asked for: in memory already, or read from the file. */
 
-import type { NativeExpertCounters, NativeLayerCounters, NativeModelInfo } from '../native.js';
+import type { NativeExpertCounters, NativeModelInfo } from '../native.js';
 
 export interface ExpertStats extends NativeExpertCounters {
   /** The policy that decides which expert leaves memory, or `resident` when all stay. */
   policy: string;
   /** What is fetched ahead for generated tokens now: `auto` may have chosen `gate-ahead` or `none`. */
   prefetch: string;
+  /** Seconds that were spent on knowing what to fetch ahead. */
+  predictionSeconds: number;
   /** Experts that memory has places for. */
   slots: number;
   /** Bytes of these places. */
@@ -15,8 +17,16 @@ export interface ExpertStats extends NativeExpertCounters {
   hitRate: number;
 }
 
-/** The same of one layer. */
-export interface LayerStats extends NativeLayerCounters {
+/** Of the cache in a device's memory; what it reads comes from this process's memory. */
+export interface DeviceStats extends NativeExpertCounters {
+  /** Experts that it has places for, and the bytes of these places. */
+  slots: number;
+  budgetBytes: number;
+  hitRate: number;
+}
+
+/** Of one layer. */
+export interface LayerStats extends NativeExpertCounters {
   /** hits / (hits + lateHits + misses); 0 when nothing was asked for. */
   hitRate: number;
 }
@@ -29,11 +39,9 @@ export const noExpertCounters: NativeExpertCounters = {
   wastedPrefetches: 0,
   bytesRead: 0,
   stallSeconds: 0,
-  predictionSeconds: 0,
 };
 
-/** `sum` and what came between the counters `before` and `after`. */
-export function addDifference(
+function addDifference(
   sum: NativeExpertCounters,
   before: NativeExpertCounters,
   after: NativeExpertCounters,
@@ -46,22 +54,67 @@ export function addDifference(
     wastedPrefetches: sum.wastedPrefetches + after.wastedPrefetches - before.wastedPrefetches,
     bytesRead: sum.bytesRead + after.bytesRead - before.bytesRead,
     stallSeconds: sum.stallSeconds + after.stallSeconds - before.stallSeconds,
-    predictionSeconds: sum.predictionSeconds + after.predictionSeconds - before.predictionSeconds,
   };
 }
 
-export function expertStats(info: NativeModelInfo, counters: NativeExpertCounters, prefetch: string): ExpertStats {
+/** Counters of a model, or of some of its steps. */
+export interface StepCounters {
+  /** That the steps took. */
+  seconds: number;
+  predictionSeconds: number;
+  experts: NativeExpertCounters;
+  device: NativeExpertCounters;
+}
+
+export const noStepCounters: StepCounters = {
+  seconds: 0,
+  predictionSeconds: 0,
+  experts: noExpertCounters,
+  device: noExpertCounters,
+};
+
+/** `sum` and what came between `before` and `after`. */
+export function addSteps(sum: StepCounters, before: StepCounters, after: StepCounters): StepCounters {
   return {
-    policy: info.policy,
-    prefetch,
-    slots: info.memory.expertSlots,
-    budgetBytes: info.memory.expertBytes,
-    ...counters,
-    hitRate: info.policy === 'resident' ? 1 : hitRate(counters),
+    seconds: sum.seconds + after.seconds - before.seconds,
+    predictionSeconds: sum.predictionSeconds + after.predictionSeconds - before.predictionSeconds,
+    experts: addDifference(sum.experts, before.experts, after.experts),
+    device: addDifference(sum.device, before.device, after.device),
+  };
+}
+
+export interface TierStats {
+  /** Seconds that were spent computing: without waiting for experts. */
+  computeSeconds: number;
+  /** Experts in this process's memory. */
+  experts: ExpertStats;
+  /** Experts in the memory of a device, if there is one. */
+  device?: DeviceStats;
+}
+
+export function tierStats(info: NativeModelInfo, counters: StepCounters, prefetch: string): TierStats {
+  const { seconds, predictionSeconds, experts, device } = counters;
+  const { policy, memory, deviceSlots } = info;
+  // Computing waits for the device's cache only, where there is one.
+  const stalled = deviceSlots > 0 ? device.stallSeconds : experts.stallSeconds;
+  return {
+    computeSeconds: seconds - stalled,
+    experts: {
+      policy,
+      prefetch,
+      slots: memory.expertSlots,
+      budgetBytes: memory.expertBytes,
+      ...experts,
+      predictionSeconds,
+      hitRate: policy === 'resident' ? 1 : hitRate(experts),
+    },
+    ...(deviceSlots > 0
+      ? { device: { slots: deviceSlots, budgetBytes: memory.deviceBytes, ...device, hitRate: hitRate(device) } }
+      : {}),
   };
 }
 
 /** 0 when nothing was asked for. */
-export function hitRate({ hits, lateHits, misses }: NativeLayerCounters): number {
+export function hitRate({ hits, lateHits, misses }: NativeExpertCounters): number {
   return hits / (hits + lateHits + misses || 1);
 }

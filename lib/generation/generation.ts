@@ -1,6 +1,7 @@
 /** A running generation: an async iterable of text pieces with a promise of the result. */
 
 import { MoeflowError } from '../errors.js';
+import type { TierStats } from '../experts/stats.js';
 import type { Request, RequestListener } from '../scheduling/request.js';
 import type { Scheduler } from '../scheduling/scheduler.js';
 import type { StreamingDetokenizer } from '../tokenizer/index.js';
@@ -22,10 +23,7 @@ export interface GenerationSetting {
   /** The stats that do not depend on this generation, filled at its end. */
   statsOf(
     request: Request,
-  ): Pick<
-    GenerationStats,
-    'loadSeconds' | 'residentBytes' | 'expertsUsed' | 'expertsTotal' | 'computeSeconds' | 'experts'
-  >;
+  ): Pick<GenerationStats, 'loadSeconds' | 'residentBytes' | 'expertsUsed' | 'expertsTotal'> & TierStats;
   routingShape: { layers: number; k: number };
 }
 

@@ -1,6 +1,6 @@
 /** What a generation gives back when it is over. */
 
-import type { ExpertStats } from '../experts/stats.js';
+import type { TierStats } from '../experts/stats.js';
 
 /**
  * Why a generation ended: `stop` at the model's end token, a stop string or {@link Generation.stop}; `length` at
@@ -8,7 +8,8 @@ import type { ExpertStats } from '../experts/stats.js';
  */
 export type FinishReason = 'stop' | 'length' | 'cancelled';
 
-export interface GenerationStats {
+/** Seconds and experts are those of the generation's steps; steps that it shared with others count in full. */
+export interface GenerationStats extends TierStats {
   promptTokens: number;
   generatedTokens: number;
   /** From the first step to the first token; 0 when no token came. */
@@ -22,10 +23,6 @@ export interface GenerationStats {
   /** Different experts used, over all layers, and how many the model has. */
   expertsUsed: number;
   expertsTotal: number;
-  /** Of the steps of this generation, without waiting for experts; those that it shared with others count in full. */
-  computeSeconds: number;
-  /** Over the same steps. */
-  experts: ExpertStats;
 }
 
 /**

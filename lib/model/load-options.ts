@@ -46,6 +46,15 @@ export interface LoadModelOptions {
   ram?: number | string;
   /** How the experts in memory are chosen, where not all fit. */
   cache?: CacheOptions;
+  /**
+   * A memory above the process's own: `none` (default), or `emulated`, a part of this process's memory to which experts are
+   * copied before they are used. That is no faster: it is for trying out how two tiers behave.
+   */
+  device?: 'none' | 'emulated';
+  /** Memory of the device for experts, in bytes or as in "512MiB". An emulated device's is part of `ram`. */
+  vram?: number | string;
+  /** The most bytes per second that are copied to an emulated device. Default: no limit. */
+  deviceBytesPerSecond?: number;
   /** Kernel set: `avx512`, `avx2`, `portable`, `reference`, ... Default: MOEFLOW_CPU, else the fastest. */
   cpu?: string;
   /** Aborts the load; the promise then rejects with the signal's reason. */
@@ -66,6 +75,9 @@ const checks = {
       { policy: check.oneOf(...policies), hot: check.expertPairs, prefetch: check.oneOf(...prefetchModes) },
       'cache',
     ),
+  device: check.oneOf('none', 'emulated'),
+  vram: check.size,
+  deviceBytesPerSecond: check.number(1, 1e15),
   cpu: check.string,
   signal: check.signal,
   onProgress: check.function,
@@ -85,10 +97,17 @@ export function nativeLoadOptions(path: string | string[], options: LoadModelOpt
     batchRows: options.batchTokens,
     kernels: options.cpu ?? process.env.MOEFLOW_CPU ?? '',
     kvType: options.kvType,
-    ram: typeof options.ram === 'string' ? parseSize(options.ram) : options.ram,
+    ram: bytesOf(options.ram),
+    device: options.device,
+    vram: bytesOf(options.vram),
+    deviceBytesPerSecond: options.deviceBytesPerSecond,
     policy: options.cache?.policy,
     hotExperts: options.cache?.hot && Int32Array.from(options.cache.hot.flat()),
     prefetch: options.cache?.prefetch,
     readMethod: process.env.MOEFLOW_READ_METHOD || 'auto',
   };
+}
+
+function bytesOf(size: number | string | undefined): number | undefined {
+  return typeof size === 'string' ? parseSize(size) : size;
 }

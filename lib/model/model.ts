@@ -2,7 +2,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { ContextFullError, DisposedError, InvalidArgumentError } from '../errors.js';
-import { type ExpertStats, expertStats, hitRate, type LayerStats } from '../experts/stats.js';
+import { hitRate, type LayerStats, type TierStats, tierStats } from '../experts/stats.js';
 import { type ChatMessage, ChatTemplate } from '../generation/chat-template.js';
 import { Generation } from '../generation/generation.js';
 import { checkGenerateOptions, type GenerateOptions, samplingOf } from '../generation/options.js';
@@ -91,8 +91,7 @@ export class Model implements AsyncDisposable {
         residentBytes: this.#addon.residentBytes(),
         expertsUsed: request.distinctExperts,
         expertsTotal: this.info.expertLayers * this.info.experts,
-        computeSeconds: request.stepSeconds - request.experts.stallSeconds,
-        experts: expertStats(this.#nativeInfo, request.experts, this.#scheduler.prefetch),
+        ...tierStats(this.#nativeInfo, request.counters, this.#scheduler.prefetch),
       }),
       routingShape: { layers: this.info.expertLayers, k: this.info.expertsUsed },
     };
@@ -116,13 +115,12 @@ export class Model implements AsyncDisposable {
   }
 
   /** What became of the experts that all generations so far asked for, and the seconds that were spent computing. */
-  stats(): { experts: ExpertStats; computeSeconds: number } {
-    const experts = expertStats(this.#nativeInfo, this.#scheduler.experts, this.#scheduler.prefetch);
-    return { experts, computeSeconds: this.#scheduler.stepSeconds - experts.stallSeconds };
+  stats(): TierStats {
+    return tierStats(this.#nativeInfo, this.#scheduler.counters, this.#scheduler.prefetch);
   }
 
   /**
-   * The same for each layer with experts; empty when all experts are in memory.
+   * The experts in this process's memory, for each layer with experts; empty when all experts are in memory.
    *
    * @throws DisposedError after {@link dispose}
    */

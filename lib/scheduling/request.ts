@@ -1,7 +1,7 @@
 /** One generation on its way through the engine: what it has read, what it has made, and who waits for it. */
 
-import { addDifference, noExpertCounters } from '../experts/stats.js';
-import type { NativeExpertCounters, NativeSampling, NativeStepItemResult } from '../native.js';
+import { addSteps, noStepCounters, type StepCounters } from '../experts/stats.js';
+import type { NativeSampling, NativeStepItemResult } from '../native.js';
 
 /** What the scheduler reports to whoever asked. All but `wantsMore` are called at most once per token or end. */
 export interface RequestListener {
@@ -26,9 +26,7 @@ export class Request {
   pending: Int32Array;
   distinctExperts = 0;
   /** Over the steps that this request took part in, alone or with others. */
-  experts = noExpertCounters;
-  /** That these steps took. */
-  stepSeconds = 0;
+  counters = noStepCounters;
   over = false;
 
   constructor(prompt: Int32Array, sampling: NativeSampling, routing: boolean, listener: RequestListener) {
@@ -40,9 +38,8 @@ export class Request {
   }
 
   /** Counts a step in, by the model's counters before and after it. */
-  countStep(seconds: number, before: NativeExpertCounters, after: NativeExpertCounters): void {
-    this.stepSeconds += seconds;
-    this.experts = addDifference(this.experts, before, after);
+  countStep(before: StepCounters, after: StepCounters): void {
+    this.counters = addSteps(this.counters, before, after);
   }
 
   /** Takes in the result of a step that read `count` of the pending tokens. */

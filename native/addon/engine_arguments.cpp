@@ -49,6 +49,9 @@ EngineOptions engine_options(const Napi::Object& object) {
     throw argument_error(object.Env(), error.what());
   }
   options.reads = read_options(object);
+  options.device.name = string_property(object, "device", options.device.name.c_str());
+  options.device.memory = static_cast<uint64_t>(integer_property(object, "vram", 0, int64_t{1} << 53, 0));
+  options.device.bytes_per_second = number_property(object, "deviceBytesPerSecond", 0, 1e15, 0);
   const std::string kv_type = string_property(object, "kvType", "auto");
   if (kv_type == "f16") {
     options.kv_type = KvType::kF16;
@@ -69,6 +72,7 @@ Napi::Object memory_to_javascript(Napi::Env env, const MemoryPlan& plan) {
   set("denseBytes", plan.dense);
   set("kvCacheBytes", plan.kv_cache);
   set("workspaceBytes", plan.workspace);
+  set("deviceBytes", plan.device);
   set("expertBytes", plan.experts);
   set("expertSlots", static_cast<uint64_t>(plan.slots));
   set("experts", static_cast<uint64_t>(plan.model_experts));

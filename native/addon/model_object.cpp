@@ -63,6 +63,7 @@ struct Loaded {
   bool half_cache;
   std::string kernels;
   std::string policy;
+  int device_slots;
   MemoryPlan memory;
 };
 
@@ -81,6 +82,7 @@ Loaded load_engine(std::unique_ptr<Engine>& engine, const EngineOptions& options
           engine->kv_layout().half,
           engine->kernels().name,
           cache ? cache->policy() : "resident",
+          engine->tiers().device_cache() ? engine->tiers().device_cache()->slots() : 0,
           engine->memory_plan()};
 }
 
@@ -92,6 +94,7 @@ Napi::Object loaded_to_javascript(Napi::Env env, const Loaded& loaded) {
   info.Set("kvType", loaded.half_cache ? "f16" : "f32");
   info.Set("kernels", loaded.kernels);
   info.Set("policy", loaded.policy);
+  info.Set("deviceSlots", loaded.device_slots);
   info.Set("memory", memory_to_javascript(env, loaded.memory));
   return info;
 }
@@ -241,7 +244,8 @@ Napi::Value ModelObject::step(const Napi::CallbackInfo& info) {
         Engine& running = loaded(engine);
         TimedResults results;
         results.items = running.step(*items, cancelled, predicted_experts(*predicted, running.model().config));
-        if (running.expert_cache()) results.experts = running.expert_cache()->counters();
+        if (running.expert_cache()) results.experts = sum(running.tiers().host_counters());
+        if (running.tiers().device_cache()) results.device = sum(running.tiers().device_counters());
         results.prediction_seconds = running.prediction_seconds();
         results.prefetch = running.foresight().in_effect();
         results.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -255,11 +259,9 @@ Napi::Value ModelObject::layer_counters(const Napi::CallbackInfo& info) {
       info.Env(), host(info.Env()), std::make_shared<std::atomic<bool>>(false),
       [](std::unique_ptr<Engine>& engine, const std::atomic<bool>&) {
         const Engine& running = loaded(engine);
-        const ModelConfig& config = running.model().config;
-        std::vector<CacheCounters> layers;
-        for (int32_t layer = config.leading_dense_layers; running.expert_cache() && layer < config.layers; ++layer) {
-          layers.push_back(running.expert_cache()->counters_of(layer));
-        }
+        std::vector<CacheCounters> layers = running.tiers().host_counters();
+        // Dense layers have none.
+        if (!layers.empty()) layers.erase(layers.begin(), layers.begin() + running.model().config.leading_dense_layers);
         return layers;
       },
       [](Napi::Env js, std::vector<CacheCounters>& layers) -> Napi::Value {

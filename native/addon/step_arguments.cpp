@@ -144,9 +144,11 @@ Napi::Value results_to_javascript(Napi::Env env, const TimedResults& results) {
   object.Set("items", items);
   object.Set("seconds", results.seconds);
   if (results.experts) {
-    Napi::Object counters = counters_to_javascript(env, *results.experts);
-    counters.Set("predictionSeconds", results.prediction_seconds);
-    object.Set("experts", counters);
+    object.Set("experts", counters_to_javascript(env, *results.experts));
+  }
+  if (results.device) object.Set("device", counters_to_javascript(env, *results.device));
+  if (results.experts || results.device) {
+    object.Set("predictionSeconds", results.prediction_seconds);
     object.Set("prefetch", prefetch_name(results.prefetch));
   }
   return object;

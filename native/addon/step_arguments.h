@@ -25,6 +25,7 @@ struct TimedResults {
   std::vector<StepItemResult> items;
   double seconds = 0;
   std::optional<CacheCounters> experts;  // where not all are in memory
+  std::optional<CacheCounters> device;   // where there is one
   double prediction_seconds = 0;         // since the model was loaded, as the counters
   Prefetch prefetch = Prefetch::kNone;   // in effect
 };

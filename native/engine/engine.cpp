@@ -5,7 +5,6 @@
 #include "base/error.h"
 #include "base/memory_limits.h"
 #include "base/processors.h"
-#include "experts/file_store.h"
 #include "experts/resident.h"
 
 namespace moeflow {
@@ -32,6 +31,14 @@ bool half_cache(KvType type, const KernelSet& kernels, const ModelWeights& weigh
   return kernels.quantizes_activations && !is_float(weights.layers.front().attention.output.type);
 }
 
+// At most what all experts take there.
+uint64_t device_bytes(const EngineOptions& options, const Model& model) {
+  check_device(options.device);
+  if (options.device.name == "none") return 0;
+  return std::min(options.device.memory,
+                  SlotPlan(model.experts, model.config.router.used, SlotContent::kMatrices).most_bytes());
+}
+
 int choose_batch_rows(int wanted) { return std::clamp(wanted, 1, 1 << 16); }
 
 }  // namespace
@@ -45,7 +52,8 @@ MemoryPlan plan_engine(const EngineOptions& options) {
   const int rows = choose_batch_rows(options.batch_rows);
   // Reserved, but never written to: this takes no memory.
   const size_t workspace = Workspace(model.config, rows, rows, context_length, threads).bytes();
-  return plan_memory(model, kv, context_length, workspace, options.ram, available_memory());
+  return plan_memory(model, kv, context_length, workspace, device_bytes(options, model), options.ram,
+                     available_memory());
 }
 
 Engine::Engine(const EngineOptions& options, const LoadControl& control)
@@ -56,28 +64,22 @@ Engine::Engine(const EngineOptions& options, const LoadControl& control)
       batch_rows_(choose_batch_rows(options.batch_rows)),
       kv_(KvLayout(model_.config, half_cache(options.kv_type, kernels_, model_.weights))),
       space_(model_.config, batch_rows_, batch_rows_, context_length_, pool_.threads()),
-      plan_(plan_memory(model_, kv_.layout(), context_length_, space_.bytes(), options.ram, available_memory())),
+      plan_(plan_memory(model_, kv_.layout(), context_length_, space_.bytes(), device_bytes(options, model_),
+                        options.ram, available_memory())),
       foresight_(options.prefetch, model_.config) {
+  load(options, control);
+}
+
+void Engine::load(const EngineOptions& options, const LoadControl& control) {
   CacheOptions cache = options.cache;
   cache.prefetch = options.prefetch != Prefetch::kNone;
   if (cache.bytes == 0 && !plan_.all_experts) cache.bytes = plan_.experts;
-  load(cache, options.reads, control);
-}
-
-void Engine::load(const CacheOptions& cache, const ReadOptions& reads, const LoadControl& control) {
   std::vector<gguf::File> open;
   for (const std::string& path : model_.files.paths) open.emplace_back(path);
   LoadedBytes bytes;
   bytes.in_all = model_.weights.total_bytes() + (cache.bytes > 0 ? 0 : ResidentExperts::bytes(model_.experts));
   model_.load(context_length_, open, pool_, control, bytes);
-  if (cache.bytes > 0) {
-    auto store = std::make_unique<FileStore>(model_.experts, model_.files.paths, reads);
-    auto cached = std::make_unique<CachedExperts>(model_.experts, model_.config.router.used, std::move(store), cache);
-    cache_ = cached.get();
-    experts_ = std::move(cached);
-  } else {
-    experts_ = std::make_unique<ResidentExperts>(model_.experts, open, pool_, control, bytes);
-  }
+  tiers_ = std::make_unique<Tiers>(model_, cache, options.reads, options.device, open, pool_, control, bytes);
 }
 
 Engine::Sequence& Engine::sequence(int32_t id) {
@@ -203,16 +205,16 @@ std::vector<StepItemResult> Engine::step(const std::vector<StepItem>& items, con
   check(items);
   check_predicted(predicted);
   lay_out(items);
-  const bool by_previous = predicted.empty() && cache_ && foresight_.by_previous_token();
+  const bool by_previous = predicted.empty() && foresight_.by_previous_token();
   const PredictedExperts previous = by_previous ? previous_tokens_experts(items) : PredictedExperts();
   const Batch batch{
       tokens_, positions_, sequence_of_, batch_sequences_, logit_rows_, &cancelled, by_previous ? previous : predicted};
   const auto start = std::chrono::steady_clock::now();
-  const CacheCounters before = cache_ ? cache_->counters() : CacheCounters();
-  forward({model_, kernels_, pool_, space_, kv_.layout(), *experts_, batch, foresight_.layers_ahead()});
-  if (cache_ && batch.rows() == std::ssize(batch_sequences_)) {
+  const CacheCounters before = top_counters();
+  forward({model_, kernels_, pool_, space_, kv_.layout(), tiers_->top(), batch, foresight_.layers_ahead()});
+  if (batch.rows() == std::ssize(batch_sequences_)) {
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    foresight_.learn(batch.rows(), seconds, before, cache_->counters());
+    foresight_.learn(batch.rows(), seconds, before, top_counters());
   }
 
   std::vector<StepItemResult> results;
@@ -237,6 +239,12 @@ std::vector<StepItemResult> Engine::step(const std::vector<StepItem>& items, con
     row += items[i].tokens.size();
   }
   return results;
+}
+
+// Of the cache that computing asks, if there is one.
+CacheCounters Engine::top_counters() const {
+  const CachedExperts* cache = tiers_->device_cache() ? tiers_->device_cache() : tiers_->host_cache();
+  return cache ? cache->counters() : CacheCounters();
 }
 
 void Engine::remember_route(Sequence& s, size_t row) {

@@ -13,8 +13,7 @@
 #include "engine/kv_pool.h"
 #include "engine/memory_plan.h"
 #include "engine/sampler.h"
-#include "experts/cache.h"
-#include "experts/source.h"
+#include "engine/tiers.h"
 #include "model/forward.h"
 #include "model/model.h"
 
@@ -31,7 +30,8 @@ struct EngineOptions {
   KvType kv_type = KvType::kAuto;  // auto: F16 where activations are rounded too (quantised weights), else F32
   uint64_t ram = 0;                // bytes that the process may take; 0: as many as the whole model needs
   Prefetch prefetch = Prefetch::kAuto;
-  ReadOptions reads;   // of experts that come from the file
+  ReadOptions reads;  // of experts that come from the file
+  DeviceOptions device;
   CacheOptions cache;  // of experts, where not all fit; its bytes come from `ram` unless given
 };
 
@@ -71,8 +71,9 @@ class Engine {
   const KvLayout& kv_layout() const { return kv_.layout(); }
   size_t kv_blocks_in_use() const { return kv_.blocks_in_use(); }
   const MemoryPlan& memory_plan() const { return plan_; }
-  // The cache of experts, null when all are in memory.
-  const CachedExperts* expert_cache() const { return cache_; }
+  const Tiers& tiers() const { return *tiers_; }
+  // The cache of experts in this process's memory, null when all are in it.
+  const CachedExperts* expert_cache() const { return tiers_->host_cache(); }
   const Foresight& foresight() const { return foresight_; }
   // That was spent on knowing what to fetch ahead.
   double prediction_seconds() const { return std::chrono::duration<double>(space_.looking_ahead).count(); }
@@ -105,7 +106,8 @@ class Engine {
   void lay_out(const std::vector<StepItem>& items);
   void count_experts(Sequence& sequence, size_t first_row, size_t rows);
   void remember_route(Sequence& sequence, size_t row);
-  void load(const CacheOptions& cache, const ReadOptions& reads, const LoadControl& control);
+  CacheCounters top_counters() const;
+  void load(const EngineOptions& options, const LoadControl& control);
   StepItemResult collect(const StepItem& item, Sequence& sequence, size_t first_row, size_t first_logit_row,
                          size_t logit_rows);
 
@@ -118,8 +120,7 @@ class Engine {
   KvPool kv_;
   Workspace space_;
   MemoryPlan plan_;
-  std::unique_ptr<ExpertSource> experts_;
-  const CachedExperts* cache_ = nullptr;  // what experts_ is, if it is that
+  std::unique_ptr<Tiers> tiers_;
   Foresight foresight_;
   Sampler sampler_;
   std::map<int32_t, Sequence> sequences_;

@@ -16,6 +16,7 @@ struct MemoryPlan {
   uint64_t dense = 0;      // weights that are not experts'
   uint64_t kv_cache = 0;   // of one sequence as long as the context
   uint64_t workspace = 0;  // activations of the largest step
+  uint64_t device = 0;     // slots of an emulated device
   uint64_t experts = 0;    // for experts: all of them, or slots for some
   bool all_experts = true;
   int64_t slots = 0;          // experts that have a place
@@ -26,6 +27,6 @@ struct MemoryPlan {
 // larger one most of them. Throws Error(kInvalidArgument) for a budget that is too small, naming the smallest that
 // works and what it consists of.
 MemoryPlan plan_memory(const Model& model, const KvLayout& kv, int context_length, uint64_t workspace_bytes,
-                       uint64_t budget, uint64_t free);
+                       uint64_t device_bytes, uint64_t budget, uint64_t free);
 
 }  // namespace moeflow

@@ -51,9 +51,9 @@ CacheCounters& CacheCounters::operator+=(const CacheCounters& other) {
 
 CachedExperts::CachedExperts(const ExpertLayout& layout, int used, std::unique_ptr<ExpertStore> store,
                              const CacheOptions& options)
-    : CachedExperts(grid_of(layout, used), SlotPlan(layout, used), std::move(store), options) {}
+    : CachedExperts(grid_of(layout, used), SlotPlan(layout, used, store->slot_content()), std::move(store), options) {}
 
-CachedExperts::CachedExperts(const ExpertGrid& grid, const SlotPlan& plan, std::unique_ptr<ExpertStore> store,
+CachedExperts::CachedExperts(const ExpertGrid& grid, const SlotPlan& plan, std::unique_ptr<ExpertStore>&& store,
                              const CacheOptions& options)
     : grid_(grid),
       policy_name_(options.policy),
@@ -255,7 +255,7 @@ void CachedExperts::start_read(int32_t slot, int32_t number, ReadPriority priori
   reading_.push_back(slot);
   residency_.set_filling(slot, true);
   counters_[static_cast<size_t>(id.layer)].bytes_read += store_->fetch_bytes(id);
-  store_->fetch(s.read, id, s.memory, priority);
+  store_->fetch(s.read, id, s.memory, priority, residency_.is_passing(slot));
 }
 
 void CachedExperts::hand_out_arrived() {

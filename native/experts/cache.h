@@ -69,7 +69,7 @@ class CachedExperts final : public ExpertSource {
     bool joined = false;  // its bytes were on their way already when the request came
   };
 
-  CachedExperts(const ExpertGrid& grid, const SlotPlan& plan, std::unique_ptr<ExpertStore> store,
+  CachedExperts(const ExpertGrid& grid, const SlotPlan& plan, std::unique_ptr<ExpertStore>&& store,
                 const CacheOptions& options);
   void make_slots(const SlotPlan& plan, uint64_t bytes);
   ExpertId id_of(int32_t number) const;

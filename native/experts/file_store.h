@@ -16,7 +16,8 @@ class FileStore final : public ExpertStore {
   FileStore(const ExpertLayout& layout, const std::vector<std::string>& paths, const ReadOptions& options)
       : layout_(layout), queue_(paths, options) {}
 
-  void fetch(BackgroundRead& read, ExpertId id, uint8_t* slot, ReadPriority priority) override;
+  SlotContent slot_content() const override { return SlotContent::kBlocks; }
+  void fetch(BackgroundRead& read, ExpertId id, uint8_t* slot, ReadPriority priority, bool for_prompt) override;
   uint64_t fetch_bytes(ExpertId id) const override;
   ExpertWeights weights(ExpertId id, const uint8_t* slot) const override;
 

@@ -17,7 +17,8 @@
 
 namespace moeflow {
 
-// Some ranges that are of use only together. Owned by who submits it, and left alone by him until it is finished.
+// Bytes on their way that are of use only together. Owned by who submits it, and left alone by him until it is
+// finished.
 class BackgroundRead {
  public:
   enum class State { kIdle, kReading, kDone, kFailed };
@@ -27,7 +28,8 @@ class BackgroundRead {
 
  private:
   friend class ReadQueue;
-  State state_ = State::kIdle;  // all guarded by the queue's mutex
+  friend class CopyStore;
+  State state_ = State::kIdle;  // all guarded by the mutex of who carries it out
   int open_pieces_ = 0;
   bool begun_ = false;
   std::string error_;

@@ -57,6 +57,8 @@ class Residency {
   int32_t expert_in(int32_t slot) const { return slots_[static_cast<size_t>(slot)].expert; }
   // Fetched ahead, and not used since.
   bool is_ahead(int32_t slot) const { return slots_[static_cast<size_t>(slot)].ahead; }
+  // Used, or wanted, by prompts alone.
+  bool is_passing(int32_t slot) const { return slots_[static_cast<size_t>(slot)].passing; }
   // Experts of a layer that were fetched ahead and left without having been used.
   uint64_t wasted(int32_t layer) const { return wasted_[static_cast<size_t>(layer)]; }
 

@@ -6,18 +6,25 @@
 #include "experts/direct_file.h"
 
 namespace moeflow {
+namespace {
 
-uint64_t block_bytes(const MatrixRange& range) {
-  return align_up(range.offset + range.bytes) - align_down(range.offset);
+constexpr uint64_t kCacheLine = 64;
+
+}  // namespace
+
+SlotOffsets slot_offsets(const ExpertRanges& expert, SlotContent content) {
+  SlotOffsets offsets{};
+  for (size_t part = 0; part < kExpertParts; ++part) {
+    const MatrixRange& range = expert.part[part];
+    const uint64_t bytes = content == SlotContent::kBlocks
+                               ? align_up(range.offset + range.bytes) - align_down(range.offset)
+                               : (range.bytes + kCacheLine - 1) / kCacheLine * kCacheLine;
+    offsets[part + 1] = offsets[part] + bytes;
+  }
+  return offsets;
 }
 
-uint64_t block_bytes(const ExpertRanges& expert) {
-  uint64_t bytes = 0;
-  for (const MatrixRange& range : expert.part) bytes += block_bytes(range);
-  return bytes;
-}
-
-SlotPlan::SlotPlan(const ExpertLayout& layout, int used) : used_(used) {
+SlotPlan::SlotPlan(const ExpertLayout& layout, int used, SlotContent content) : used_(used) {
   for (const auto& layer : layout) {
     uint64_t largest = 0;
     for (const ExpertRanges& expert : layer) largest = std::max(largest, expert.bytes());
@@ -26,7 +33,7 @@ SlotPlan::SlotPlan(const ExpertLayout& layout, int used) : used_(used) {
     // A layer without experts asks for none: any class will do.
     size_of_layer_.push_back(layer.empty() ? 0 : static_cast<int32_t>(size - sizes_.begin()));
     for (const ExpertRanges& expert : layer) {
-      size->slot_bytes = std::max(size->slot_bytes, block_bytes(expert));
+      size->slot_bytes = std::max(size->slot_bytes, slot_offsets(expert, content).back());
       ++size->experts;
     }
   }

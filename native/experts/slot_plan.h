@@ -1,21 +1,27 @@
 // How many slots of which size a number of bytes makes.
 #pragma once
 
+#include <array>
+
 #include "experts/layout.h"
 #include "experts/residency.h"
 
 namespace moeflow {
 
-// What a matrix, or an expert, takes as whole blocks of the file, which is what a slot holds.
-uint64_t block_bytes(const MatrixRange& range);
-uint64_t block_bytes(const ExpertRanges& expert);
+// What a slot holds: the file's blocks around the matrices of an expert, for direct reads, or the matrices alone, each
+// from a cache line on.
+enum class SlotContent { kBlocks, kMatrices };
+
+// Where in a slot each part begins, and behind them the end.
+using SlotOffsets = std::array<uint64_t, kExpertParts + 1>;
+SlotOffsets slot_offsets(const ExpertRanges& expert, SlotContent content);
 
 // Layers whose experts are equally large share slots, and the bytes are divided among the sizes by their share of the
 // model.
 class SlotPlan {
  public:
   // Of all experts, and how many of a layer a token uses.
-  SlotPlan(const ExpertLayout& layout, int used);
+  SlotPlan(const ExpertLayout& layout, int used, SlotContent content = SlotContent::kBlocks);
 
   // The fewest bytes that hold `used` experts of every size, and what all experts take.
   uint64_t fewest_bytes() const;
@@ -28,7 +34,7 @@ class SlotPlan {
 
  private:
   struct Size {
-    uint64_t expert_bytes = 0;  // without the rest of their blocks
+    uint64_t expert_bytes = 0;  // of the matrices
     uint64_t slot_bytes = 0;
     uint64_t experts = 0;
   };

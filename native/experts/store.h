@@ -7,6 +7,7 @@
 
 #include "experts/expert.h"
 #include "experts/read_queue.h"
+#include "experts/slot_plan.h"
 
 namespace moeflow {
 
@@ -14,8 +15,10 @@ class ExpertStore {
  public:
   virtual ~ExpertStore() = default;
 
-  // Brings an expert into a slot. `read` tells of its end, and both are left alone until then.
-  virtual void fetch(BackgroundRead& read, ExpertId id, uint8_t* slot, ReadPriority priority) = 0;
+  virtual SlotContent slot_content() const = 0;
+  // Brings an expert into a slot, for a prompt alone or for generated tokens. `read` tells of its end, and both are
+  // left alone until then.
+  virtual void fetch(BackgroundRead& read, ExpertId id, uint8_t* slot, ReadPriority priority, bool for_prompt) = 0;
   // Bytes that this moves.
   virtual uint64_t fetch_bytes(ExpertId id) const = 0;
   // The matrices of an expert that is in a slot.

@@ -112,3 +112,44 @@ describe('a memory budget', () => {
     );
   });
 });
+
+describe('an emulated device', () => {
+  const options = { maxTokens: 30, temperature: 0.8, seed: 3, routing: true, ignoreEos: true };
+
+  it('changes no token and no route, above all experts in memory or above some', async () => {
+    const expected = await (await load(demoModel)).generate(prompt, options).result;
+    const device = { device: 'emulated', vram: '2MiB', batchTokens: 64 } as const;
+    for (const more of [undefined, 4]) {
+      const ram = more === undefined ? undefined : await budget(more, { ...device });
+      const model = await load(demoModel, { ...device, ram });
+      const { tokens, routing, stats } = await model.generate(prompt, options).result;
+      expect({ tokens, routing }).toEqual({ tokens: expected.tokens, routing: expected.routing });
+      expect(stats.device).toMatchObject({ slots: 20, budgetBytes: 2 * 2 ** 20 });
+      const { hits, lateHits, misses, hitRate } = stats.device ?? expect.unreachable();
+      expect(hitRate).toBe(hits / (hits + lateHits + misses));
+      expect(misses).toBeGreaterThan(0);
+      expect(stats.experts.policy).toBe(more === undefined ? 'resident' : 'plec');
+      expect(stats.experts.bytesRead > 0).toBe(more !== undefined);
+      expect(model.info.memory.deviceBytes).toBe(2 * 2 ** 20);
+    }
+  });
+
+  it('copies no faster than it is allowed to', async () => {
+    const model = await load(demoModel, { device: 'emulated', vram: '2MiB', deviceBytesPerSecond: 200e6 });
+    const started = performance.now();
+    const { stats } = await model.generate(prompt, { maxTokens: 5, ignoreEos: true }).result;
+    const seconds = (performance.now() - started) / 1000;
+    // What was copied in the first step may have been on its way when the last one ended.
+    expect(seconds).toBeGreaterThan(((stats.device?.bytesRead ?? 0) - 2 ** 21) / 200e6);
+    expect(stats.device?.stallSeconds).toBeGreaterThan(0);
+  });
+
+  it('needs a name that is known and memory', async () => {
+    await expect(loadModel(demoModel, { device: 'cuda' as 'none' })).rejects.toThrow(
+      /device must be one of none, emul/,
+    );
+    await expect(loadModel(demoModel, { device: 'emulated' })).rejects.toThrow('a device needs memory: give vram');
+    await expect(loadModel(demoModel, { device: 'emulated', vram: 1000 })).rejects.toThrow(/1000 bytes are too few/);
+    await expect(loadModel(demoModel, { device: 'emulated', vram: 'much' })).rejects.toThrow(/vram must be a number/);
+  });
+});
