@@ -17,7 +17,7 @@ export interface CacheOptions {
   hot?: readonly (readonly [number, number])[];
   /**
    * What is fetched ahead while a token is generated; speed alone depends on it:
-   * - `gate-ahead`: what the next layers' routers choose when they are asked early, as many layers ahead as reading takes;
+   * - `gate-ahead`: what the next layers' routers choose when they are asked early, as many layers ahead as turns out fastest;
    * - `previous-token`: what the token before used;
    * - `none`;
    * - `auto` (default): `gate-ahead`, as long as it makes generating faster, which is tried now and then.

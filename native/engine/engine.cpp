@@ -66,7 +66,7 @@ Engine::Engine(const EngineOptions& options, const LoadControl& control)
       space_(model_.config, batch_rows_, batch_rows_, context_length_, pool_.threads()),
       plan_(plan_memory(model_, kv_.layout(), context_length_, space_.bytes(), device_bytes(options, model_),
                         options.ram, available_memory())),
-      foresight_(options.prefetch, model_.config) {
+      foresight_(options.prefetch) {
   load(options, control);
 }
 
@@ -210,11 +210,9 @@ std::vector<StepItemResult> Engine::step(const std::vector<StepItem>& items, con
   const Batch batch{
       tokens_, positions_, sequence_of_, batch_sequences_, logit_rows_, &cancelled, by_previous ? previous : predicted};
   const auto start = std::chrono::steady_clock::now();
-  const CacheCounters before = top_counters();
   forward({model_, kernels_, pool_, space_, kv_.layout(), tiers_->top(), batch, foresight_.layers_ahead()});
   if (batch.rows() == std::ssize(batch_sequences_)) {
-    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    foresight_.learn(batch.rows(), seconds, before, top_counters());
+    foresight_.learn(batch.rows(), std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
   }
 
   std::vector<StepItemResult> results;
@@ -239,12 +237,6 @@ std::vector<StepItemResult> Engine::step(const std::vector<StepItem>& items, con
     row += items[i].tokens.size();
   }
   return results;
-}
-
-// Of the cache that computing asks, if there is one.
-CacheCounters Engine::top_counters() const {
-  const CachedExperts* cache = tiers_->device_cache() ? tiers_->device_cache() : tiers_->host_cache();
-  return cache ? cache->counters() : CacheCounters();
 }
 
 void Engine::remember_route(Sequence& s, size_t row) {

@@ -106,7 +106,6 @@ class Engine {
   void lay_out(const std::vector<StepItem>& items);
   void count_experts(Sequence& sequence, size_t first_row, size_t rows);
   void remember_route(Sequence& sequence, size_t row);
-  CacheCounters top_counters() const;
   void load(const EngineOptions& options, const LoadControl& control);
   StepItemResult collect(const StepItem& item, Sequence& sequence, size_t first_row, size_t first_logit_row,
                          size_t logit_rows);

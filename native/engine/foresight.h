@@ -5,15 +5,13 @@
 #include <string>
 #include <vector>
 
-#include "engine/prefetch_trial.h"
-#include "experts/cache.h"
-#include "model/config.h"
+#include "engine/lookahead_trial.h"
 
 namespace moeflow {
 
 enum class Prefetch {
-  kAuto,           // gate-ahead as long as it makes generating faster
-  kGateAhead,      // the next layers' routers, asked early
+  kAuto,           // gate-ahead, or none where that is faster
+  kGateAhead,      // the next layers' routers, asked early, as many as makes generating fastest
   kPreviousToken,  // what the sequence's previous token used
   kNone,
 };
@@ -27,27 +25,20 @@ using PredictedExperts = std::vector<std::vector<int32_t>>;
 
 class Foresight {
  public:
-  Foresight(Prefetch mode, const ModelConfig& config) : mode_(mode), config_(config) {}
+  explicit Foresight(Prefetch mode);
 
   // Of the step that comes: how many layers' routers to ask early, and whether to go by previous tokens.
-  int layers_ahead() const;
+  int layers_ahead() const { return trial_.layers(); }
   bool by_previous_token() const { return mode_ == Prefetch::kPreviousToken; }
+  // What that is called: kAuto is never said.
+  Prefetch in_effect() const;
 
-  // What is done now: kAuto is never said.
-  Prefetch in_effect() const {
-    return mode_ == Prefetch::kAuto ? (trial_.on() ? Prefetch::kGateAhead : Prefetch::kNone) : mode_;
-  }
-
-  // A step of `rows` tokens that were all being generated took so long, with these counters before and after it.
-  void learn(int rows, double seconds, const CacheCounters& before, const CacheCounters& after);
+  // A step of `rows` tokens that were all being generated took so long.
+  void learn(int rows, double seconds) { trial_.record(rows, seconds); }
 
  private:
   Prefetch mode_;
-  const ModelConfig& config_;
-  PrefetchTrial trial_;
-  int depth_ = 1;
-  int steps_ = 0;  // since the depth was looked at
-  CacheCounters window_;
+  LookaheadTrial trial_;
 };
 
 }  // namespace moeflow

@@ -65,7 +65,7 @@ struct Hint {
 };
 
 // Routers are asked for so many layers ahead at most.
-inline constexpr int kMostLayersAhead = 8;
+inline constexpr int kMostLayersAhead = 4;
 
 struct Workspace {
   // Throws Error(kOutOfMemory). `rows` is the largest batch, `logit_rows` the most rows with logits.
