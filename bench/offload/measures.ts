@@ -23,6 +23,8 @@ export const measures: readonly Measure[] = [
   { name: 'hit rate', title: 'experts hit', show: percent },
   { name: 'late hits', title: 'experts hit late', show: percent },
   { name: 'wasted prefetches per token', title: 'prefetches wasted per token', show: fixed(1) },
+  { name: 'misses of the optimum', title: "misses, times Belady's", show: fixed(2) },
+  { name: 'reads of the optimum', title: "experts read, times Belady's misses", show: fixed(2) },
   { name: 'stalled', title: 'waited for experts per token, ms', show: fixed(1, 1e-3) },
   { name: 'resident', title: 'most resident, GB', show: fixed(2, 1e9), everyPrompt: true },
   { name: 'group', title: 'most in the group, GB', show: fixed(2, 1e9), everyPrompt: true },

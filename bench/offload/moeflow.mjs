@@ -1,5 +1,5 @@
 // moeflow's side: the same measures and lines as llama.mjs, and what its cache of experts did while decoding.
-import { loadModel } from '../../dist/index.js';
+import { loadModel, simulateCache } from '../../dist/index.js';
 import { peakResidentBytes, print, prompts, readBytes, readRequest, secondsSince } from '../shared/protocol.mjs';
 
 const request = readRequest();
@@ -32,7 +32,7 @@ const { stats, tokens, routing } = await generation.result;
 
 print({ measure: 'prefill', value: stats.promptTokensPerSecond });
 print({ measure: 'first token', value: loadSeconds + promptTokens / stats.promptTokensPerSecond });
-if (decodeTokens > 0) report();
+if (decodeTokens > 0) await report();
 print({ measure: 'resident', value: peakResidentBytes() });
 await model.dispose();
 
@@ -40,7 +40,7 @@ function readings() {
   return { experts: model.stats().experts, bytes: readBytes() };
 }
 
-function report() {
+async function report() {
   const decoded = tokens.length - 1;
   print({ measure: 'decode', value: stats.generatedTokensPerSecond, tokens });
   print({ measure: 'decoded', value: decoded });
@@ -58,4 +58,18 @@ function report() {
   print({ measure: 'late hits', value: between('lateHits') / uses });
   print({ measure: 'wasted prefetches per token', value: between('wastedPrefetches') / covered });
   print({ measure: 'stalled', value: between('stallSeconds') / covered });
+
+  // Over the whole run, as the optimum may use what the prompt left.
+  const { misses } = await simulateCache(
+    {
+      layers,
+      experts: model.info.experts,
+      expertsUsed: k,
+      routes: experts,
+      itemTokens: Int32Array.from([promptTokens, ...Array(decoded).fill(1)]),
+    },
+    { policy: 'belady', slots },
+  );
+  print({ measure: 'misses of the optimum', value: stats.experts.misses / misses });
+  print({ measure: 'reads of the optimum', value: (stats.experts.misses + stats.experts.prefetches) / misses });
 }

@@ -32,7 +32,7 @@ export async function measureAll(results: Results, setting: Setting): Promise<vo
     for (const cap of setting.caps) {
       await measureDisk(results, round, cap, setting);
       for (const promptTokens of setting.prompts) {
-        for (const runtime of setting.runtimes) {
+        for (const runtime of inTurn(setting.runtimes, round)) {
           const { capped } = runtimes[runtime];
           // Without a cap once a round is enough.
           if (!capped && cap !== setting.caps[0]) continue;
@@ -45,6 +45,12 @@ export async function measureAll(results: Results, setting: Setting): Promise<vo
       }
     }
   }
+}
+
+/** Each round begins with another one: what ran before decides how much of the machine's memory is warm. */
+function inTurn(names: readonly RuntimeName[], round: number): RuntimeName[] {
+  const first = (round - 1) % names.length;
+  return [...names.slice(first), ...names.slice(0, first)];
 }
 
 async function measureDisk(results: Results, round: number, cap: number, setting: Setting): Promise<void> {

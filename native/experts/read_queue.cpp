@@ -21,10 +21,8 @@ void check(const ReadOptions& options) {
 
 std::unique_ptr<ReadBackend> make_backend(ReadPieces& pieces, const std::vector<DirectFile>& files,
                                           const ReadOptions& options) {
-  if (options.method != ReadMethod::kThreads) {
-    if (auto ring = RingReads::open(pieces, files, options.depth)) return ring;
-  }
   if (options.method == ReadMethod::kIoUring) {
+    if (auto ring = RingReads::open(pieces, files, options.depth)) return ring;
     fail(ErrorCode::kUnsupported,
          "io_uring is not to be had: it needs Linux 5.6, and containers often forbid it; read by threads instead");
   }
@@ -43,7 +41,7 @@ ReadMethod read_method(const std::string& name) {
   fail(ErrorCode::kInvalidArgument, "the way of reading must be auto, io_uring or threads, is ", name);
 }
 
-std::string available_read_methods() { return Ring::open(1) ? "io_uring, threads" : "threads"; }
+std::string available_read_methods() { return Ring::open(1) ? "threads, io_uring" : "threads"; }
 
 ReadQueue::ReadQueue(const std::vector<std::string>& paths, const ReadOptions& options) : piece_bytes_(options.bytes) {
   check(options);

@@ -38,12 +38,12 @@ class BackgroundRead {
 // What somebody waits for goes before what may be of use later.
 enum class ReadPriority { kDemand, kPrefetch };
 
-// kAuto: the better one of those that work here.
+// kAuto: threads, which were faster where both were measured (docs/decisions/0006-reading.md).
 enum class ReadMethod { kAuto, kIoUring, kThreads };
 
 // As in "auto", "io_uring" or "threads". Throws Error(kInvalidArgument) for another name.
 ReadMethod read_method(const std::string& name);
-// The names of those that work here, the one that kAuto takes first: "io_uring, threads".
+// The names of those that work here, the one that kAuto takes first: "threads, io_uring".
 std::string available_read_methods();
 
 // For tests: called before every piece, by a thread that reads no other meanwhile; it may take its time or throw.
