@@ -13,7 +13,7 @@ import { Scheduler } from '../scheduling/scheduler.js';
 import { StreamingDetokenizer, Tokenizer } from '../tokenizer/index.js';
 import { checkTokens } from './check-tokens.js';
 import { type EvaluateOptions, type Evaluation, evaluate } from './evaluate.js';
-import { type ModelInfo, modelInfo } from './info.js';
+import { type MemoryUse, type ModelInfo, modelInfo } from './info.js';
 
 /** Text, a conversation, or token ids. */
 export type Prompt = string | readonly ChatMessage[] | readonly number[] | Int32Array;
@@ -112,6 +112,11 @@ export class Model implements AsyncDisposable {
     this.#checkUsable();
     const checked = this.#promptTokens(checkTokens(tokens, this.info.vocabulary));
     return evaluate(this.#addon, this.#native, this.info, checked, options);
+  }
+
+  /** How memory is spent; {@link planMemory} says so before a model is loaded. */
+  plan(): MemoryUse {
+    return this.info.memory;
   }
 
   /** What became of the experts that all generations so far asked for, and the seconds that were spent computing. */

@@ -27,6 +27,7 @@ describe('a memory budget', () => {
     const { budgetBytes, budgetChosen, expertSlots, experts, allExperts, ...spent } = model.info.memory;
     expect([budgetChosen, allExperts, experts]).toEqual([false, false, 256]);
     expect(budgetBytes).toBe(ram);
+    expect(model.plan()).toEqual(model.info.memory);
     expect(Object.values(spent).reduce((sum, bytes) => sum + bytes)).toBeLessThanOrEqual(ram);
     expect(expertSlots).toBeGreaterThan(4);
     expect(expertSlots).toBeLessThan(256);

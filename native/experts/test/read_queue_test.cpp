@@ -193,9 +193,11 @@ TEST_CASE("read queue: it can end with reads under way and others waiting, at an
   data.options.depth = 4;
   for (int round = 0; round < 50; ++round) {
     std::vector<BackgroundRead> reads(40);
-    const ReadRange range = data.range(0, 0, 64, 0);
     ReadQueue queue(data.paths, data.options);
-    for (BackgroundRead& read : reads) queue.submit(read, {&range, 1}, ReadPriority::kPrefetch);
+    for (size_t i = 0; i < reads.size(); ++i) {
+      const ReadRange range = data.range(0, i, 6, 6 * i);
+      queue.submit(reads[i], {&range, 1}, ReadPriority::kPrefetch);
+    }
     if (round % 2 == 0) wait_for(queue, reads[static_cast<size_t>(round) % 4]);
   }
 }
