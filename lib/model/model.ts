@@ -1,7 +1,7 @@
 /** A loaded model. */
 
 import { randomBytes } from 'node:crypto';
-import { ContextFullError, DisposedError, InvalidArgumentError } from '../errors.js';
+import { ContextFullError, DisposedError, fromNative, InvalidArgumentError } from '../errors.js';
 import { hitRate, type LayerStats, type TierStats, tierStats } from '../experts/stats.js';
 import { type ChatMessage, ChatTemplate } from '../generation/chat-template.js';
 import { Generation } from '../generation/generation.js';
@@ -131,7 +131,9 @@ export class Model implements AsyncDisposable {
    */
   async layerStats(): Promise<LayerStats[]> {
     this.#checkUsable();
-    const layers = await this.#native.layerCounters();
+    const layers = await this.#native.layerCounters().catch((error) => {
+      throw fromNative(error);
+    });
     return layers.map((counters) => ({ ...counters, hitRate: hitRate(counters) }));
   }
 

@@ -229,7 +229,9 @@ void CachedExperts::take_over_finished_reads() {
 
 bool CachedExperts::awaited(int32_t slot) const {
   for (size_t i = 0; i < places_.size(); ++i) {
-    if (places_[i].slot == slot && states_[i].progress == Progress::kReading) return true;
+    const Progress progress = states_[i].progress;
+    // One that waits for the slot begins a read of its own.
+    if (places_[i].slot == slot && (progress == Progress::kReading || progress == Progress::kWaiting)) return true;
   }
   return false;
 }

@@ -114,6 +114,9 @@ std::vector<CopyStore::Job> CopyStore::take_batch() {
   if (&jobs == &prefetches_ || batch[0].alone) return batch;
   std::erase_if(jobs, [&](const Job& job) {
     if (job.id.layer != batch[0].id.layer || job.alone) return false;
+    // After a cancelled step an expert may be on its way to two slots: once for each, as requests name it once.
+    const auto same = [&](const Job& other) { return other.id.expert == job.id.expert; };
+    if (std::any_of(batch.begin(), batch.end(), same)) return false;
     batch.push_back(job);
     return true;
   });
