@@ -231,16 +231,24 @@ export interface NativeKernelProblemOptions {
   positions?: number;
 }
 
-/** Experts are numbered layer * experts + expert. */
-export interface NativeSimulationOptions {
+/** Routes of tokens, in the order in which they were computed. */
+export interface NativeRouteTrace {
+  /** Layers with experts. */
   layers: number;
+  /** Experts per layer. */
   experts: number;
+  /** Experts per token and layer (k). */
   expertsUsed: number;
-  /** [tokens][layers][expertsUsed] */
+  /** [tokens][layers][k], flat. */
   routes: Int32Array;
-  /** Tokens of each sequence in each step, and sequences of each step. */
+  /** Tokens of each sequence in each step; absent: one. Tokens that come alone are generated ones, others prompts. */
   itemTokens?: Int32Array;
+  /** Sequences of each step; absent: one. */
   stepItems?: Int32Array;
+}
+
+/** Experts are numbered layer * experts + expert. */
+export interface NativeSimulationOptions extends NativeRouteTrace {
   policy: string;
   /** By class, and the class of each layer. */
   slots: Int32Array;

@@ -2,24 +2,10 @@
 
 import { fromNative, InvalidArgumentError } from '../errors.js';
 import { type Policy, policies } from '../experts/policies.js';
-import { nativeAddon } from '../native.js';
+import { type NativeRouteTrace, nativeAddon } from '../native.js';
 import { check, checkOptions } from '../options.js';
 
-/** Routes of tokens, in the order in which they were computed. */
-export interface RouteTrace {
-  /** Layers with experts. */
-  layers: number;
-  /** Experts per layer. */
-  experts: number;
-  /** Experts per token and layer (k). */
-  expertsUsed: number;
-  /** [tokens][layers][k], flat. */
-  routes: Int32Array;
-  /** Tokens of each sequence in each step; absent: one. Tokens that come alone are generated ones, others prompts. */
-  itemTokens?: Int32Array;
-  /** Sequences of each step; absent: one. */
-  stepItems?: Int32Array;
-}
+export type RouteTrace = NativeRouteTrace;
 
 export interface CacheSimulationOptions {
   /** A policy of the engine, or `belady`: the optimum, which knows the future. Default `plec`. */

@@ -205,7 +205,7 @@ std::vector<StepItemResult> Engine::step(const std::vector<StepItem>& items, con
   check(items);
   check_predicted(predicted);
   lay_out(items);
-  const bool by_previous = predicted.empty() && foresight_.by_previous_token();
+  const bool by_previous = predicted.empty() && foresight_.by_previous_token() && tiers_->top().takes_hints();
   const PredictedExperts previous = by_previous ? previous_tokens_experts(items) : PredictedExperts();
   const Batch batch{
       tokens_, positions_, sequence_of_, batch_sequences_, logit_rows_, &cancelled, by_previous ? previous : predicted};
@@ -232,7 +232,7 @@ std::vector<StepItemResult> Engine::step(const std::vector<StepItem>& items, con
     Sequence& s = sequence(items[i].sequence);
     s.tokens.insert(s.tokens.end(), items[i].tokens.begin(), items[i].tokens.end());
     count_experts(s, row, items[i].tokens.size());
-    remember_route(s, row + items[i].tokens.size() - 1);
+    if (foresight_.by_previous_token()) remember_route(s, row + items[i].tokens.size() - 1);
     results[i].distinct_experts = s.distinct_experts;
     row += items[i].tokens.size();
   }

@@ -95,7 +95,7 @@ class Engine {
     std::vector<int32_t> tokens;
     std::vector<uint8_t*> blocks;
     std::vector<bool> experts_used;   // [expert layer * experts + expert]
-    std::vector<int32_t> last_route;  // [expert layer][k] of the last token
+    std::vector<int32_t> last_route;  // [expert layer][k] of the last token, where that predicts the next
     int32_t distinct_experts = 0;
   };
 

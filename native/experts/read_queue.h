@@ -61,8 +61,6 @@ inline constexpr int kMostReadDepth = 256;
 
 class ReadQueue final : private ReadPieces {
  public:
-  using BeforeRead = moeflow::BeforeRead;
-
   // Throws Error(kIo) for a file that cannot be opened, Error(kInvalidArgument) for options out of range,
   // Error(kUnsupported) for a method that does not work here, Error(kOutOfMemory) when threads cannot be started.
   ReadQueue(const std::vector<std::string>& paths, const ReadOptions& options);

@@ -51,7 +51,6 @@ class Residency {
   // A slot into which bytes are under way cannot be given away, unless there is no other.
   void set_filling(int32_t slot, bool filling) { slots_[static_cast<size_t>(slot)].filling = filling; }
 
-  const ExpertGrid& grid() const { return grid_; }
   int32_t slots() const { return static_cast<int32_t>(slots_.size()); }
   int32_t slot_of(int32_t expert) const { return slot_of_[static_cast<size_t>(expert)]; }
   int32_t expert_in(int32_t slot) const { return slots_[static_cast<size_t>(slot)].expert; }
