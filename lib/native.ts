@@ -108,7 +108,7 @@ export interface NativeExpertCounters {
   lateHits: number;
   /** That had to be asked for. */
   misses: number;
-  /** Experts fetched ahead, and how many of them left without having been used. */
+  /** Experts that were fetched ahead and have come, and how many of them left without having been used. */
   prefetches: number;
   wastedPrefetches: number;
   /** Bytes read from the file for them. */
@@ -123,17 +123,21 @@ export interface NativeExpertCounters {
  */
 export type NativePrediction = Int32Array[] | Float32Array;
 
+/** What steps have cost. */
+export interface NativeStepCounters {
+  /** That they took, whether or not they came to an end. */
+  seconds: number;
+  /** Of these, spent on knowing what to fetch ahead. */
+  predictionSeconds: number;
+  /** In this process's memory; zero when all are. */
+  experts: NativeExpertCounters;
+  /** In a device's memory; zero without one. */
+  device: NativeExpertCounters;
+}
+
 export interface NativeStepResult {
   items: NativeStepItemResult[];
-  seconds: number;
-  /** Since the model was loaded; absent when all experts are in memory. */
-  experts?: NativeExpertCounters;
-  /** The same of the device's memory, where there is one. */
-  device?: NativeExpertCounters;
-  /** Seconds that were spent on knowing what to fetch ahead; absent with both. */
-  predictionSeconds?: number;
-  /** What is fetched ahead now: never `auto`. Absent with both. */
-  prefetch?: string;
+  spent: NativeStepCounters;
 }
 
 export interface NativeSampling {
@@ -176,6 +180,11 @@ export interface NativeModel {
   freeSequence(sequence: number): Promise<void>;
   truncateSequence(sequence: number, length: number): Promise<void>;
   step(items: NativeStepItem[], cancel?: NativeCancelFlag, predicted?: NativePrediction): Promise<NativeStepResult>;
+  /**
+   * Of all steps since the model was loaded, also those that were cancelled or failed; and what experts are fetched
+   * ahead by now: never `auto`, `none` when all are in memory.
+   */
+  counters(): NativeStepCounters & { prefetch: string };
   /** Of each layer with experts, since the model was loaded; empty when all experts are in memory. */
   layerCounters(): Promise<NativeExpertCounters[]>;
   dispose(): Promise<void>;

@@ -1,6 +1,6 @@
 /** What became of the experts that were asked for: in memory already, or read from the file. */
 
-import type { NativeExpertCounters, NativeModelInfo } from '../native.js';
+import type { NativeExpertCounters, NativeModelInfo, NativeStepCounters } from '../native.js';
 
 export interface ExpertStats extends NativeExpertCounters {
   /** The policy that decides which expert leaves memory, or `resident` when all stay. */
@@ -31,7 +31,7 @@ export interface LayerStats extends NativeExpertCounters {
   hitRate: number;
 }
 
-export const noExpertCounters: NativeExpertCounters = {
+const noExpertCounters: NativeExpertCounters = {
   hits: 0,
   lateHits: 0,
   misses: 0,
@@ -41,45 +41,31 @@ export const noExpertCounters: NativeExpertCounters = {
   stallSeconds: 0,
 };
 
-function addDifference(
-  sum: NativeExpertCounters,
-  before: NativeExpertCounters,
-  after: NativeExpertCounters,
-): NativeExpertCounters {
-  return {
-    hits: sum.hits + after.hits - before.hits,
-    lateHits: sum.lateHits + after.lateHits - before.lateHits,
-    misses: sum.misses + after.misses - before.misses,
-    prefetches: sum.prefetches + after.prefetches - before.prefetches,
-    wastedPrefetches: sum.wastedPrefetches + after.wastedPrefetches - before.wastedPrefetches,
-    bytesRead: sum.bytesRead + after.bytesRead - before.bytesRead,
-    stallSeconds: sum.stallSeconds + after.stallSeconds - before.stallSeconds,
-  };
-}
-
-/** Counters of a model, or of some of its steps. */
-export interface StepCounters {
-  /** That the steps took. */
-  seconds: number;
-  predictionSeconds: number;
-  experts: NativeExpertCounters;
-  device: NativeExpertCounters;
-}
-
-export const noStepCounters: StepCounters = {
+export const noStepCounters: NativeStepCounters = {
   seconds: 0,
   predictionSeconds: 0,
   experts: noExpertCounters,
   device: noExpertCounters,
 };
 
-/** `sum` and what came between `before` and `after`. */
-export function addSteps(sum: StepCounters, before: StepCounters, after: StepCounters): StepCounters {
+function sumOfExperts(a: NativeExpertCounters, b: NativeExpertCounters): NativeExpertCounters {
   return {
-    seconds: sum.seconds + after.seconds - before.seconds,
-    predictionSeconds: sum.predictionSeconds + after.predictionSeconds - before.predictionSeconds,
-    experts: addDifference(sum.experts, before.experts, after.experts),
-    device: addDifference(sum.device, before.device, after.device),
+    hits: a.hits + b.hits,
+    lateHits: a.lateHits + b.lateHits,
+    misses: a.misses + b.misses,
+    prefetches: a.prefetches + b.prefetches,
+    wastedPrefetches: a.wastedPrefetches + b.wastedPrefetches,
+    bytesRead: a.bytesRead + b.bytesRead,
+    stallSeconds: a.stallSeconds + b.stallSeconds,
+  };
+}
+
+export function sumOfSteps(a: NativeStepCounters, b: NativeStepCounters): NativeStepCounters {
+  return {
+    seconds: a.seconds + b.seconds,
+    predictionSeconds: a.predictionSeconds + b.predictionSeconds,
+    experts: sumOfExperts(a.experts, b.experts),
+    device: sumOfExperts(a.device, b.device),
   };
 }
 
@@ -92,7 +78,7 @@ export interface TierStats {
   device?: DeviceStats;
 }
 
-export function tierStats(info: NativeModelInfo, counters: StepCounters, prefetch: string): TierStats {
+export function tierStats(info: NativeModelInfo, counters: NativeStepCounters, prefetch: string): TierStats {
   const { seconds, predictionSeconds, experts, device } = counters;
   const { policy, memory, deviceSlots } = info;
   // Computing waits for the device's cache only, where there is one.

@@ -91,7 +91,7 @@ export class Model implements AsyncDisposable {
         residentBytes: this.#addon.residentBytes(),
         expertsUsed: request.distinctExperts,
         expertsTotal: this.info.expertLayers * this.info.experts,
-        ...tierStats(this.#nativeInfo, request.counters, this.#scheduler.prefetch),
+        ...tierStats(this.#nativeInfo, request.counters, this.#native.counters().prefetch),
       }),
       routingShape: { layers: this.info.expertLayers, k: this.info.expertsUsed },
     };
@@ -119,9 +119,13 @@ export class Model implements AsyncDisposable {
     return this.info.memory;
   }
 
-  /** What became of the experts that all generations so far asked for, and the seconds that were spent computing. */
+  /**
+   * What became of the experts that were asked for so far, and the seconds that were spent computing: by all
+   * generations and evaluations, also those that were cancelled.
+   */
   stats(): TierStats {
-    return tierStats(this.#nativeInfo, this.#scheduler.counters, this.#scheduler.prefetch);
+    const { prefetch, ...counters } = this.#native.counters();
+    return tierStats(this.#nativeInfo, counters, prefetch);
   }
 
   /**

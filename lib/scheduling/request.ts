@@ -1,7 +1,7 @@
 /** One generation on its way through the engine: what it has read, what it has made, and who waits for it. */
 
-import { addSteps, noStepCounters, type StepCounters } from '../experts/stats.js';
-import type { NativeSampling, NativeStepItemResult } from '../native.js';
+import { noStepCounters, sumOfSteps } from '../experts/stats.js';
+import type { NativeSampling, NativeStepCounters, NativeStepItemResult } from '../native.js';
 
 /** What the scheduler reports to whoever asked. All but `wantsMore` are called at most once per token or end. */
 export interface RequestListener {
@@ -37,9 +37,9 @@ export class Request {
     this.listener = listener;
   }
 
-  /** Counts a step in, by the model's counters before and after it. */
-  countStep(before: StepCounters, after: StepCounters): void {
-    this.counters = addSteps(this.counters, before, after);
+  /** Counts a step in. */
+  countStep(spent: NativeStepCounters): void {
+    this.counters = sumOfSteps(this.counters, spent);
   }
 
   /** Takes in the result of a step that read `count` of the pending tokens. */

@@ -1,8 +1,7 @@
 /** The loop that drives the engine: as long as there are requests, plan a step, run it, hand out the results. */
 
 import { DisposedError, fromNative } from '../errors.js';
-import { noExpertCounters, noStepCounters, type StepCounters } from '../experts/stats.js';
-import type { NativeAddon, NativeCancelFlag, NativeModel, NativeStepItem, NativeStepResult } from '../native.js';
+import type { NativeAddon, NativeCancelFlag, NativeModel, NativeStepItem } from '../native.js';
 import { type PlannedItem, planStep } from './plan.js';
 import type { Request } from './request.js';
 
@@ -15,23 +14,11 @@ export class Scheduler {
   #wake: (() => void) | undefined;
   #step: { requests: Request[]; flag: NativeCancelFlag } | undefined;
   #steps = 0;
-  #counters = noStepCounters;
-  #prefetch = 'none';
 
   constructor(addon: NativeAddon, model: NativeModel, tokensPerStep: number) {
     this.#addon = addon;
     this.#model = model;
     this.#budget = tokensPerStep;
-  }
-
-  /** The model's counters after the last step. */
-  get counters(): StepCounters {
-    return this.#counters;
-  }
-
-  /** What the last step fetched ahead by; `none` when all experts are in memory. */
-  get prefetch(): string {
-    return this.#prefetch;
   }
 
   /** Starts a request; it joins the next step. */
@@ -96,10 +83,7 @@ export class Scheduler {
       for (const request of requests) request.sequence ??= await this.#model.createSequence();
       if (requests.every((request) => request.over)) return;
       const result = await this.#model.step(plan.map(toStepItem), flag);
-      const after = countersAfter(this.#counters, result);
-      for (const request of requests) request.countStep(this.#counters, after);
-      this.#counters = after;
-      this.#prefetch = result.prefetch ?? 'none';
+      for (const request of requests) request.countStep(result.spent);
       plan.forEach((planned, i) => {
         const item = result.items[i];
         if (item && !planned.id.over) planned.id.accept(planned.tokens, item);
@@ -112,12 +96,6 @@ export class Scheduler {
       this.#step = undefined;
     }
   }
-}
-
-/** The addon counts experts since the model was loaded, and times one step. */
-function countersAfter(before: StepCounters, result: NativeStepResult): StepCounters {
-  const { seconds, predictionSeconds = 0, experts = noExpertCounters, device = noExpertCounters } = result;
-  return { seconds: before.seconds + seconds, predictionSeconds, experts, device };
 }
 
 function toStepItem({ id: request, tokens }: PlannedItem<Request>): NativeStepItem {

@@ -1,6 +1,5 @@
 #include "addon/model_object.h"
 
-#include <chrono>
 #include <limits>
 
 #include "addon/arguments.h"
@@ -125,15 +124,16 @@ CancelFlag CancelObject::of(const Napi::CallbackInfo& info, size_t index) {
 }
 
 void ModelObject::define(Napi::Env env, Napi::Object exports) {
-  const Napi::Function constructor = DefineClass(
-      env, "Model",
-      {StaticMethod<&ModelObject::load>("load"), InstanceMethod<&ModelObject::info>("info"),
-       InstanceMethod<&ModelObject::metadata>("metadata"),
-       InstanceMethod<&ModelObject::create_sequence>("createSequence"),
-       InstanceMethod<&ModelObject::free_sequence>("freeSequence"),
-       InstanceMethod<&ModelObject::truncate_sequence>("truncateSequence"), InstanceMethod<&ModelObject::step>("step"),
-       InstanceMethod<&ModelObject::layer_counters>("layerCounters"),
-       InstanceMethod<&ModelObject::dispose>("dispose")});
+  const Napi::Function constructor =
+      DefineClass(env, "Model",
+                  {StaticMethod<&ModelObject::load>("load"), InstanceMethod<&ModelObject::info>("info"),
+                   InstanceMethod<&ModelObject::metadata>("metadata"),
+                   InstanceMethod<&ModelObject::create_sequence>("createSequence"),
+                   InstanceMethod<&ModelObject::free_sequence>("freeSequence"),
+                   InstanceMethod<&ModelObject::truncate_sequence>("truncateSequence"),
+                   InstanceMethod<&ModelObject::step>("step"), InstanceMethod<&ModelObject::counters>("counters"),
+                   InstanceMethod<&ModelObject::layer_counters>("layerCounters"),
+                   InstanceMethod<&ModelObject::dispose>("dispose")});
   Environment::of(env).model_constructor = Napi::Persistent(constructor);
   exports.Set("Model", constructor);
 }
@@ -162,17 +162,21 @@ Napi::Value ModelObject::load(const Napi::CallbackInfo& info) {
   const CancelFlag cancel = CancelObject::of(info, 1);
   const ProgressReporter progress(env, info[2]);
   const auto host = std::make_shared<EngineHost>();
+  const auto counters = std::make_shared<CountersSoFar>();
   Environment::of(env).hosts()->insert(host);
   return run_on_host<Loaded>(
       env, *host, cancel,
-      [options, progress](std::unique_ptr<Engine>& engine, const std::atomic<bool>& cancelled) {
-        return load_engine(engine, options, cancelled, progress);
+      [options, progress, counters](std::unique_ptr<Engine>& engine, const std::atomic<bool>& cancelled) {
+        Loaded loaded = load_engine(engine, options, cancelled, progress);
+        counters->advance(*engine);
+        return loaded;
       },
-      [host, progress](Napi::Env js, Loaded& loaded) -> Napi::Value {
+      [host, progress, counters](Napi::Env js, Loaded& loaded) -> Napi::Value {
         progress.stop();
         std::shared_ptr<EngineHost> keep = host;
         const Napi::Object model =
             Environment::of(js).model_constructor.New({Napi::External<std::shared_ptr<EngineHost>>::New(js, &keep)});
+        Unwrap(model)->counters_ = counters;
         Unwrap(model)->info_ = Napi::Persistent(loaded_to_javascript(js, loaded));
         return model;
       },
@@ -184,6 +188,13 @@ Napi::Value ModelObject::load(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value ModelObject::info(const Napi::CallbackInfo&) { return info_.Value(); }
+
+Napi::Value ModelObject::counters(const Napi::CallbackInfo& info) {
+  const CountersSoFar::Values values = counters_->values();
+  Napi::Object object = counters_to_javascript(info.Env(), values.counters);
+  object.Set("prefetch", prefetch_name(values.prefetch));
+  return object;
+}
 
 Napi::Value ModelObject::metadata(const Napi::CallbackInfo& info) {
   return run_on_host<gguf::Metadata>(
@@ -234,24 +245,32 @@ Napi::Value ModelObject::truncate_sequence(const Napi::CallbackInfo& info) {
       undefined);
 }
 
+namespace {
+
+StepResult run_step(Engine& engine, const std::vector<StepItem>& items, const std::atomic<bool>& cancelled,
+                    const Prediction& predicted, CountersSoFar& counters) {
+  try {
+    StepResult result;
+    result.items = engine.step(items, cancelled, predicted_experts(predicted, engine.model().config));
+    result.spent = counters.advance(engine);
+    return result;
+  } catch (...) {
+    counters.advance(engine);
+    throw;
+  }
+}
+
+}  // namespace
+
 Napi::Value ModelObject::step(const Napi::CallbackInfo& info) {
   auto items = std::make_shared<std::vector<StepItem>>(step_items(info, 0));
   auto predicted = std::make_shared<Prediction>(prediction(info, 2));
-  return run_on_host<TimedResults>(
+  return run_on_host<StepResult>(
       info.Env(), host(info.Env()), CancelObject::of(info, 1),
-      [items, predicted](std::unique_ptr<Engine>& engine, const std::atomic<bool>& cancelled) {
-        const auto start = std::chrono::steady_clock::now();
-        Engine& running = loaded(engine);
-        TimedResults results;
-        results.items = running.step(*items, cancelled, predicted_experts(*predicted, running.model().config));
-        if (running.expert_cache()) results.experts = sum(running.tiers().host_counters());
-        if (running.tiers().device_cache()) results.device = sum(running.tiers().device_counters());
-        results.prediction_seconds = running.prediction_seconds();
-        results.prefetch = running.foresight().in_effect();
-        results.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-        return results;
+      [items, predicted, counters = counters_](std::unique_ptr<Engine>& engine, const std::atomic<bool>& cancelled) {
+        return run_step(loaded(engine), *items, cancelled, *predicted, *counters);
       },
-      [](Napi::Env js, TimedResults& results) { return results_to_javascript(js, results); });
+      [](Napi::Env js, StepResult& result) { return result_to_javascript(js, result); });
 }
 
 Napi::Value ModelObject::layer_counters(const Napi::CallbackInfo& info) {

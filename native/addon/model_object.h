@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "addon/counters_so_far.h"
 #include "addon/environment.h"
 #include "addon/facts.h"
 #include "addon/napi_setup.h"
@@ -37,6 +38,7 @@ class ModelObject : public Napi::ObjectWrap<ModelObject> {
   Napi::Value free_sequence(const Napi::CallbackInfo& info);
   Napi::Value truncate_sequence(const Napi::CallbackInfo& info);
   Napi::Value step(const Napi::CallbackInfo& info);
+  Napi::Value counters(const Napi::CallbackInfo& info);
   Napi::Value layer_counters(const Napi::CallbackInfo& info);
   Napi::Value dispose(const Napi::CallbackInfo& info);
 
@@ -44,6 +46,7 @@ class ModelObject : public Napi::ObjectWrap<ModelObject> {
 
   std::shared_ptr<EngineHost> host_;  // null once disposed of
   std::shared_ptr<Environment::Hosts> hosts_;
+  std::shared_ptr<CountersSoFar> counters_;
   Napi::ObjectReference info_;
 };
 

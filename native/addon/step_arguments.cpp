@@ -128,29 +128,30 @@ Napi::Object counters_to_javascript(Napi::Env env, const CacheCounters& counters
   return object;
 }
 
-Napi::Value results_to_javascript(Napi::Env env, const TimedResults& results) {
+Napi::Object counters_to_javascript(Napi::Env env, const StepCounters& counters) {
   Napi::Object object = Napi::Object::New(env);
-  Napi::Array items = Napi::Array::New(env, results.items.size());
-  for (size_t i = 0; i < results.items.size(); ++i) {
-    const StepItemResult& result = results.items[i];
+  object.Set("seconds", counters.seconds);
+  object.Set("predictionSeconds", counters.prediction_seconds);
+  object.Set("experts", counters_to_javascript(env, counters.experts));
+  object.Set("device", counters_to_javascript(env, counters.device));
+  return object;
+}
+
+Napi::Value result_to_javascript(Napi::Env env, const StepResult& result) {
+  Napi::Object object = Napi::Object::New(env);
+  Napi::Array items = Napi::Array::New(env, result.items.size());
+  for (size_t i = 0; i < result.items.size(); ++i) {
+    const StepItemResult& of_item = result.items[i];
     Napi::Object item = Napi::Object::New(env);
-    item.Set("token", result.token);
-    item.Set("distinctExperts", result.distinct_experts);
-    set_array(item, "logits", result.logits);
-    set_array(item, "experts", result.experts);
-    set_array(item, "weights", result.weights);
+    item.Set("token", of_item.token);
+    item.Set("distinctExperts", of_item.distinct_experts);
+    set_array(item, "logits", of_item.logits);
+    set_array(item, "experts", of_item.experts);
+    set_array(item, "weights", of_item.weights);
     items.Set(static_cast<uint32_t>(i), item);
   }
   object.Set("items", items);
-  object.Set("seconds", results.seconds);
-  if (results.experts) {
-    object.Set("experts", counters_to_javascript(env, *results.experts));
-  }
-  if (results.device) object.Set("device", counters_to_javascript(env, *results.device));
-  if (results.experts || results.device) {
-    object.Set("predictionSeconds", results.prediction_seconds);
-    object.Set("prefetch", prefetch_name(results.prefetch));
-  }
+  object.Set("spent", counters_to_javascript(env, result.spent));
   return object;
 }
 

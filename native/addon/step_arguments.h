@@ -1,7 +1,6 @@
 // The items of a step, from JavaScript and back.
 #pragma once
 
-#include <optional>
 #include <vector>
 
 #include "addon/napi_setup.h"
@@ -21,15 +20,12 @@ Prediction prediction(const Napi::CallbackInfo& info, size_t index);
 // The same by block of the model, where those with a probability of 0 are left out. Throws Error(kInvalidArgument).
 PredictedExperts predicted_experts(const Prediction& prediction, const ModelConfig& config);
 
-struct TimedResults {
+struct StepResult {
   std::vector<StepItemResult> items;
-  double seconds = 0;
-  std::optional<CacheCounters> experts;  // where not all are in memory
-  std::optional<CacheCounters> device;   // where there is one
-  double prediction_seconds = 0;         // since the model was loaded, as the counters
-  Prefetch prefetch = Prefetch::kNone;   // in effect
+  StepCounters spent;
 };
+Napi::Value result_to_javascript(Napi::Env env, const StepResult& result);
 Napi::Object counters_to_javascript(Napi::Env env, const CacheCounters& counters);
-Napi::Value results_to_javascript(Napi::Env env, const TimedResults& results);
+Napi::Object counters_to_javascript(Napi::Env env, const StepCounters& counters);
 
 }  // namespace moeflow

@@ -41,6 +41,21 @@ uint64_t device_bytes(const EngineOptions& options, const Model& model) {
 
 int choose_batch_rows(int wanted) { return std::clamp(wanted, 1, 1 << 16); }
 
+// Adds the seconds of its life to a sum, also when an error ends it.
+class Stopwatch {
+ public:
+  explicit Stopwatch(double& sum) : sum_(sum) {}
+  ~Stopwatch() { sum_ += seconds(); }
+  Stopwatch(const Stopwatch&) = delete;
+  Stopwatch& operator=(const Stopwatch&) = delete;
+
+  double seconds() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(); }
+
+ private:
+  double& sum_;
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
 }  // namespace
 
 MemoryPlan plan_engine(const EngineOptions& options) {
@@ -80,6 +95,13 @@ void Engine::load(const EngineOptions& options, const LoadControl& control) {
   bytes.in_all = model_.weights.total_bytes() + (cache.bytes > 0 ? 0 : ResidentExperts::bytes(model_.experts));
   model_.load(context_length_, open, pool_, control, bytes);
   tiers_ = std::make_unique<Tiers>(model_, cache, options.reads, options.device, open, pool_, control, bytes);
+}
+
+Prefetch Engine::prefetch() const { return tiers_->top().takes_hints() ? foresight_.in_effect() : Prefetch::kNone; }
+
+StepCounters Engine::counters() const {
+  return {step_seconds_, std::chrono::duration<double>(space_.looking_ahead).count(), sum(tiers_->host_counters()),
+          sum(tiers_->device_counters())};
 }
 
 Engine::Sequence& Engine::sequence(int32_t id) {
@@ -202,6 +224,7 @@ PredictedExperts Engine::previous_tokens_experts(const std::vector<StepItem>& it
 
 std::vector<StepItemResult> Engine::step(const std::vector<StepItem>& items, const std::atomic<bool>& cancelled,
                                          const PredictedExperts& predicted) {
+  const Stopwatch step_time(step_seconds_);
   check(items);
   check_predicted(predicted);
   lay_out(items);
@@ -209,10 +232,10 @@ std::vector<StepItemResult> Engine::step(const std::vector<StepItem>& items, con
   const PredictedExperts previous = by_previous ? previous_tokens_experts(items) : PredictedExperts();
   const Batch batch{
       tokens_, positions_, sequence_of_, batch_sequences_, logit_rows_, &cancelled, by_previous ? previous : predicted};
-  const auto start = std::chrono::steady_clock::now();
+  const double before = step_time.seconds();
   forward({model_, kernels_, pool_, space_, kv_.layout(), tiers_->top(), batch, foresight_.layers_ahead()});
   if (batch.rows() == std::ssize(batch_sequences_)) {
-    foresight_.learn(batch.rows(), std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+    foresight_.learn(batch.rows(), step_time.seconds() - before);
   }
 
   std::vector<StepItemResult> results;

@@ -13,6 +13,7 @@
 #include "engine/kv_pool.h"
 #include "engine/memory_plan.h"
 #include "engine/sampler.h"
+#include "engine/step_counters.h"
 #include "engine/tiers.h"
 #include "model/forward.h"
 #include "model/model.h"
@@ -74,9 +75,10 @@ class Engine {
   const Tiers& tiers() const { return *tiers_; }
   // The cache of experts in this process's memory, null when all are in it.
   const CachedExperts* expert_cache() const { return tiers_->host_cache(); }
-  const Foresight& foresight() const { return foresight_; }
-  // That was spent on knowing what to fetch ahead.
-  double prediction_seconds() const { return std::chrono::duration<double>(space_.looking_ahead).count(); }
+  // What steps fetch ahead by: never kAuto; kNone where all experts are in memory.
+  Prefetch prefetch() const;
+  // Since the model was loaded.
+  StepCounters counters() const;
 
   int32_t create_sequence();
   void free_sequence(int32_t id);
@@ -121,6 +123,7 @@ class Engine {
   MemoryPlan plan_;
   std::unique_ptr<Tiers> tiers_;
   Foresight foresight_;
+  double step_seconds_ = 0;
   Sampler sampler_;
   std::map<int32_t, Sequence> sequences_;
   int32_t next_sequence_ = 0;

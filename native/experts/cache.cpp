@@ -49,6 +49,17 @@ CacheCounters& CacheCounters::operator+=(const CacheCounters& other) {
   return *this;
 }
 
+CacheCounters& CacheCounters::operator-=(const CacheCounters& other) {
+  hits -= other.hits;
+  late_hits -= other.late_hits;
+  misses -= other.misses;
+  prefetches -= other.prefetches;
+  wasted_prefetches -= other.wasted_prefetches;
+  bytes_read -= other.bytes_read;
+  stall_seconds -= other.stall_seconds;
+  return *this;
+}
+
 CachedExperts::CachedExperts(const ExpertLayout& layout, int used, std::unique_ptr<ExpertStore> store,
                              const CacheOptions& options)
     : CachedExperts(grid_of(layout, used), SlotPlan(layout, used, store->slot_content()), std::move(store), options) {}
@@ -136,7 +147,7 @@ void CachedExperts::end_request() {
     const Slot& slot = slot_at(place.slot);
     const bool failed = states_[i].progress == Progress::kReading && !slot.reading && slot.failed;
     if (states_[i].progress != Progress::kWaiting && !failed) continue;
-    if (residency_.expert_in(place.slot) == place.expert) residency_.clear(place.slot, false);
+    if (residency_.expert_in(place.slot) == place.expert) residency_.clear(place.slot);
   }
   places_ = {};
   states_.clear();
@@ -152,12 +163,9 @@ void CachedExperts::give_up_prefetches(int32_t layer, std::span<const int32_t> e
     if (!residency_.is_ahead(i) || id.layer != layer) return false;
     if (std::find(experts.begin(), experts.end(), id.expert) != experts.end()) return false;
     if (!store_->cancel(slot.read)) return false;
-    CacheCounters& counters = counters_[static_cast<size_t>(layer)];
-    --counters.prefetches;
-    counters.bytes_read -= store_->fetch_bytes(id);
     slot.reading = false;
     residency_.set_filling(i, false);
-    residency_.clear(i, false);
+    residency_.clear(i);
     return true;
   });
 }
@@ -192,7 +200,6 @@ bool CachedExperts::expect(int32_t layer, std::span<const int32_t> experts, bool
     if (residency_.slot_of(number) != Residency::kNone) continue;
     const int32_t slot = residency_.fetch_ahead(number, for_prompt);
     if (slot == Residency::kNone) return false;
-    ++counters_[static_cast<size_t>(layer)].prefetches;
     start_read(slot, number, ReadPriority::kPrefetch);
   }
   return true;
@@ -221,10 +228,18 @@ void CachedExperts::take_over_finished_reads() {
     const Slot& slot = slot_at(i);
     if (slot.reading) return false;
     residency_.set_filling(i, false);
+    count_read(slot);
     // A failure that somebody waits for is for hand_out_arrived().
-    if (slot.failed && residency_.expert_in(i) == slot.expert && !awaited(i)) residency_.clear(i, true);
+    if (slot.failed && residency_.expert_in(i) == slot.expert && !awaited(i)) residency_.clear(i);
     return true;
   });
+}
+
+// When it is over, as it may be given up before.
+void CachedExperts::count_read(const Slot& slot) {
+  CacheCounters& counters = counters_[static_cast<size_t>(grid_.layer_of(slot.expert))];
+  counters.bytes_read += slot.read.bytes();
+  if (slot.ahead && !slot.failed) ++counters.prefetches;
 }
 
 bool CachedExperts::awaited(int32_t slot) const {
@@ -239,9 +254,14 @@ bool CachedExperts::awaited(int32_t slot) const {
 void CachedExperts::start_reads() {
   for (size_t i = 0; i < places_.size(); ++i) {
     const Residency::Place& place = places_[i];
-    if (states_[i].progress != Progress::kWaiting || slot_at(place.slot).reading) continue;
+    if (states_[i].progress != Progress::kWaiting) continue;
     if (place.after != Residency::kNone && states_[static_cast<size_t>(place.after)].progress != Progress::kDone)
       continue;
+    if (const Slot& slot = slot_at(place.slot); slot.reading) {
+      // Of a request that was given up. It must end before the slot is free.
+      store_->promote(slot.read);
+      continue;
+    }
     states_[i].progress = Progress::kReading;
     start_read(place.slot, place.expert, ReadPriority::kDemand);
   }
@@ -254,9 +274,9 @@ void CachedExperts::start_read(int32_t slot, int32_t number, ReadPriority priori
   s.expert = number;
   s.reading = true;
   s.failed = false;
+  s.ahead = priority == ReadPriority::kPrefetch;
   reading_.push_back(slot);
   residency_.set_filling(slot, true);
-  counters_[static_cast<size_t>(id.layer)].bytes_read += store_->fetch_bytes(id);
   store_->fetch(s.read, id, s.memory, priority, residency_.is_passing(slot));
 }
 

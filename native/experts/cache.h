@@ -28,12 +28,13 @@ struct CacheCounters {
   uint64_t hits = 0;               // was in memory
   uint64_t late_hits = 0;          // was on its way
   uint64_t misses = 0;             // had to be asked for
-  uint64_t prefetches = 0;         // fetched ahead
+  uint64_t prefetches = 0;         // fetched ahead, when they have come
   uint64_t wasted_prefetches = 0;  // of these, left without having been used
-  uint64_t bytes_read = 0;         // from the tier below
+  uint64_t bytes_read = 0;         // from the tier below, when they have come
   double stall_seconds = 0;        // in which the computation waited for reads
 
   CacheCounters& operator+=(const CacheCounters& other);
+  CacheCounters& operator-=(const CacheCounters& other);
 };
 
 class CachedExperts final : public ExpertSource {
@@ -60,6 +61,7 @@ class CachedExperts final : public ExpertSource {
     int32_t expert = Residency::kNone;  // whose bytes it has or is getting
     bool reading = false;               // its bytes are on their way
     bool failed = false;                // they did not come
+    bool ahead = false;                 // they were sent for before anybody asked
     BackgroundRead read;
   };
   // What has become of a place of the request under way.
@@ -79,6 +81,7 @@ class CachedExperts final : public ExpertSource {
   void end_request();
   void give_up_prefetches(int32_t layer, std::span<const int32_t> experts);
   void take_over_finished_reads();
+  void count_read(const Slot& slot);
   bool awaited(int32_t slot) const;
   void start_reads();
   void start_read(int32_t slot, int32_t number, ReadPriority priority);

@@ -43,14 +43,13 @@ void CopyStore::fetch(BackgroundRead& read, ExpertId id, uint8_t* slot, ReadPrio
     const std::lock_guard lock(mutex_);
     read.state_ = BackgroundRead::State::kReading;
     read.error_.clear();
+    read.bytes_ = 0;
     const bool demand = priority == ReadPriority::kDemand;
     (demand ? demands_ : prefetches_).push_back({&read, id, slot, for_prompt, false});
     if (demand) interrupted_ = true;
   }
   submitted_.notify_all();
 }
-
-uint64_t CopyStore::fetch_bytes(ExpertId id) const { return ranges_of(id).bytes(); }
 
 ExpertWeights CopyStore::weights(ExpertId id, const uint8_t* slot) const {
   const ExpertRanges& ranges = ranges_of(id);
@@ -61,6 +60,7 @@ ExpertWeights CopyStore::weights(ExpertId id, const uint8_t* slot) const {
 void CopyStore::promote(const BackgroundRead& read) {
   {
     const std::lock_guard lock(mutex_);
+    if (in_hand_ == &read) in_hand_promoted_ = true;
     const auto found =
         std::find_if(prefetches_.begin(), prefetches_.end(), [&](const Job& job) { return job.read == &read; });
     if (found == prefetches_.end()) return;
@@ -100,6 +100,8 @@ void CopyStore::work() {
       interruptible = demands_.empty();
       interrupted_ = !interruptible;
       batch = take_batch();
+      in_hand_ = interruptible ? batch[0].read : nullptr;
+      in_hand_promoted_ = false;
     }
     carry_out(batch, interruptible);
   }
@@ -148,7 +150,8 @@ void CopyStore::carry_out(std::vector<Job>& batch, bool interruptible) {
   } catch (const Error& error) {
     const std::lock_guard lock(mutex_);
     if (error.code() == ErrorCode::kCancelled) {
-      prefetches_.push_front(batch[0]);
+      (in_hand_promoted_ ? demands_ : prefetches_).push_front(batch[0]);
+      in_hand_ = nullptr;
       return;
     }
     if (batch.size() > 1) {
@@ -182,6 +185,7 @@ void CopyStore::keep_to_speed(uint64_t bytes, std::chrono::steady_clock::time_po
 // With the mutex held.
 void CopyStore::finish(const Job& job, BackgroundRead::State state, const std::string& error) {
   job.read->error_ = error;
+  job.read->bytes_ = state == BackgroundRead::State::kDone ? ranges_of(job.id).bytes() : 0;
   job.read->state_ = state;
   for (size_t layer = 0; layer < lower_counters_.size(); ++layer) {
     lower_counters_[layer] = lower_cache_->counters_of(static_cast<int32_t>(layer));

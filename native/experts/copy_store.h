@@ -29,12 +29,12 @@ class CopyStore final : public ExpertStore {
 
   SlotContent slot_content() const override { return SlotContent::kMatrices; }
   void fetch(BackgroundRead& read, ExpertId id, uint8_t* slot, ReadPriority priority, bool for_prompt) override;
-  uint64_t fetch_bytes(ExpertId id) const override;
   ExpertWeights weights(ExpertId id, const uint8_t* slot) const override;
   void promote(const BackgroundRead& read) override;
   bool cancel(BackgroundRead& read) override;
   bool wait(std::chrono::milliseconds most, const std::function<bool()>& look) override;
 
+  // What is asked for again after an interruption or a failure, `lower` counts again.
   // The lower cache's counters by layer, as they were at the last end of a copy; empty if there is none.
   std::vector<CacheCounters> lower_counters() const;
 
@@ -67,6 +67,8 @@ class CopyStore final : public ExpertStore {
   std::deque<Job> demands_;
   std::deque<Job> prefetches_;
   std::vector<CacheCounters> lower_counters_;
+  const BackgroundRead* in_hand_ = nullptr;  // of the prefetch that the thread is busy with,
+  bool in_hand_promoted_ = false;            // and whether somebody waits for it by now
   bool stop_ = false;
   std::atomic<bool> interrupted_ = false;  // a demand has come while prefetches are waited for
   std::thread thread_;

@@ -17,8 +17,6 @@ void FileStore::fetch(BackgroundRead& read, ExpertId id, uint8_t* slot, ReadPrio
   queue_.submit(read, reads, priority);
 }
 
-uint64_t FileStore::fetch_bytes(ExpertId id) const { return slot_offsets(ranges_of(id), slot_content()).back(); }
-
 ExpertWeights FileStore::weights(ExpertId id, const uint8_t* slot) const {
   const ExpertRanges& ranges = ranges_of(id);
   const SlotOffsets offsets = slot_offsets(ranges, slot_content());

@@ -18,7 +18,6 @@ class FileStore final : public ExpertStore {
 
   SlotContent slot_content() const override { return SlotContent::kBlocks; }
   void fetch(BackgroundRead& read, ExpertId id, uint8_t* slot, ReadPriority priority, bool for_prompt) override;
-  uint64_t fetch_bytes(ExpertId id) const override;
   ExpertWeights weights(ExpertId id, const uint8_t* slot) const override;
 
   void promote(const BackgroundRead& read) override { queue_.promote(read); }

@@ -90,6 +90,7 @@ void ReadQueue::submit(BackgroundRead& read, std::span<const ReadRange> ranges, 
     read.error_.clear();
     read.open_pieces_ = 0;
     read.begun_ = false;
+    read.bytes_ = 0;
     for (const ReadRange& range : ranges) {
       for (uint64_t at = 0; at < range.bytes; at += piece_bytes_) {
         const uint64_t bytes = std::min(piece_bytes_, range.bytes - at);
@@ -136,6 +137,7 @@ bool ReadQueue::take(ReadPiece& piece) {
 void ReadQueue::finish(const ReadPiece& piece, const std::string& error) {
   const std::lock_guard lock(mutex_);
   BackgroundRead& read = *piece.read;
+  if (error.empty()) read.bytes_ += piece.range.bytes;
   if (!error.empty() && read.error_.empty()) read.error_ = error;
   if (--read.open_pieces_ > 0) return;
   read.state_ = read.error_.empty() ? BackgroundRead::State::kDone : BackgroundRead::State::kFailed;

@@ -25,6 +25,7 @@ class BackgroundRead {
 
   State state() const { return state_; }
   const std::string& error() const { return error_; }  // once failed
+  uint64_t bytes() const { return bytes_; }            // that came, also if others did not
 
  private:
   friend class ReadQueue;
@@ -32,6 +33,7 @@ class BackgroundRead {
   State state_ = State::kIdle;  // all guarded by the mutex of who carries it out
   int open_pieces_ = 0;
   bool begun_ = false;
+  uint64_t bytes_ = 0;
   std::string error_;
 };
 

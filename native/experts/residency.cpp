@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/error.h"
+
 namespace moeflow {
 
 Residency::Residency(const ExpertGrid& grid, SlotClasses classes, std::unique_ptr<EvictionPolicy> policy)
@@ -67,11 +69,13 @@ Residency::Place Residency::place_absent(int32_t expert, bool for_prompt) {
     if (place.slot == kNone) place.slot = find();
   };
   otherwise([&] { return leaving_slot(c, false, for_prompt); });
+  otherwise([&] { return filling_slot(c, false); });
   if (for_prompt) otherwise([&] { return slot_in_turn(c, true, place.after); });
   otherwise([&] { return leaving_slot(c, false, false); });
   otherwise([&] { return leaving_slot(c, true, false); });
   otherwise([&] { return slot_in_turn(c, false, place.after); });
-  otherwise([&] { return filling_slot(c); });
+  otherwise([&] { return filling_slot(c, true); });
+  MOEFLOW_CHECK(place.slot != kNone);
   put(place.slot, expert);
   set_passing(slot_at(place.slot), for_prompt);
   return place;
@@ -96,8 +100,8 @@ void Residency::expect(int32_t layer, int32_t expert) {
   policy_->expected(expert, grid_.requests_until(layer, layer_));
 }
 
-void Residency::clear(int32_t slot, bool wasted) {
-  take_out(slot, wasted);
+void Residency::clear(int32_t slot) {
+  take_out(slot);
   slot_at(slot).held = false;
 }
 
@@ -146,21 +150,26 @@ int32_t Residency::slot_in_turn(int32_t c, bool passing_only, int32_t& after) {
   return places_[static_cast<size_t>(after)].slot;
 }
 
-int32_t Residency::filling_slot(int32_t c) {
-  int32_t slot = class_begin_[static_cast<size_t>(c)];
-  while (!slot_at(slot).filling || slot_at(slot).held) ++slot;
-  return slot;
+// One that the bytes of a request that was given up, or of an expert fetched ahead, are on their way to.
+int32_t Residency::filling_slot(int32_t c, bool among_ahead) {
+  for (int32_t slot = class_begin_[static_cast<size_t>(c)]; slot < class_begin_[static_cast<size_t>(c) + 1]; ++slot) {
+    const Slot& s = slot_at(slot);
+    if (s.filling && !s.held && s.ahead == among_ahead) return slot;
+  }
+  return kNone;
 }
 
 void Residency::put(int32_t slot, int32_t expert) {
-  if (slot_at(slot).expert != kNone) take_out(slot, true);
+  if (const Slot& s = slot_at(slot); s.expert != kNone) {
+    if (s.ahead) ++wasted_[static_cast<size_t>(grid_.layer_of(s.expert))];
+    take_out(slot);
+  }
   slot_at(slot).expert = expert;
   slot_of_[static_cast<size_t>(expert)] = slot;
 }
 
-void Residency::take_out(int32_t slot, bool wasted) {
+void Residency::take_out(int32_t slot) {
   Slot& s = slot_at(slot);
-  if (s.ahead && wasted) ++wasted_[static_cast<size_t>(grid_.layer_of(s.expert))];
   policy_->left(s.expert);
   slot_of_[static_cast<size_t>(s.expert)] = kNone;
   set_ahead(s, false);

@@ -46,9 +46,9 @@ class Residency {
   // way holds, nor one fetched ahead, nor one of which the policy says so, and no more than half of all.
   int32_t fetch_ahead(int32_t expert, bool for_prompt);
 
-  // The expert in it did not come after all. `wasted`: if it was fetched ahead, that counts as in vain.
-  void clear(int32_t slot, bool wasted);
-  // A slot into which bytes are under way cannot be given away, unless there is no other.
+  // The expert in it did not come after all.
+  void clear(int32_t slot);
+  // A slot into which bytes are under way is given away last.
   void set_filling(int32_t slot, bool filling) { slots_[static_cast<size_t>(slot)].filling = filling; }
 
   int32_t slots() const { return static_cast<int32_t>(slots_.size()); }
@@ -94,9 +94,9 @@ class Residency {
   int32_t empty_slot(int32_t c);
   int32_t leaving_slot(int32_t c, bool among_ahead, bool spare_generating);
   int32_t slot_in_turn(int32_t c, bool passing_only, int32_t& after);
-  int32_t filling_slot(int32_t c);
+  int32_t filling_slot(int32_t c, bool among_ahead);
   void put(int32_t slot, int32_t expert);
-  void take_out(int32_t slot, bool wasted);
+  void take_out(int32_t slot);
   void use(int32_t slot, bool generating);
   void set_ahead(Slot& slot, bool ahead);
   void set_passing(Slot& slot, bool passing);

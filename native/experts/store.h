@@ -19,8 +19,6 @@ class ExpertStore {
   // Brings an expert into a slot, for a prompt alone or for generated tokens. `read` tells of its end, and both are
   // left alone until then.
   virtual void fetch(BackgroundRead& read, ExpertId id, uint8_t* slot, ReadPriority priority, bool for_prompt) = 0;
-  // Bytes that this moves.
-  virtual uint64_t fetch_bytes(ExpertId id) const = 0;
   // The matrices of an expert that is in a slot.
   virtual ExpertWeights weights(ExpertId id, const uint8_t* slot) const = 0;
 

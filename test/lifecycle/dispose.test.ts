@@ -34,6 +34,16 @@ describe('disposing of a model', () => {
     await within(10, 'the end', Promise.all([model.dispose(), ended]));
   });
 
+  it('while the counters of layers are asked for makes that an answer or a DisposedError', async () => {
+    const model = await loadModel(demoModel, quick);
+    const asking = Array.from({ length: 20 }, () => model.layerStats().catch((error: unknown) => error));
+    const disposing = model.dispose();
+    for (const answer of await within(10, 'the answers', Promise.all(asking))) {
+      if (!Array.isArray(answer)) expect(answer).toBeInstanceOf(DisposedError);
+    }
+    await disposing;
+  });
+
   it('does not wait for a reader that has stopped reading', async () => {
     const model = await loadModel(demoModel, quick);
     const reader = model.generate([1, 2], { ignoreEos: true })[Symbol.asyncIterator]();
@@ -56,6 +66,8 @@ describe('disposing of a model', () => {
 
     expect(() => model.generate('a')).toThrow(DisposedError);
     await expect(model.evaluate([1])).rejects.toBeInstanceOf(DisposedError);
+    await expect(model.layerStats()).rejects.toBeInstanceOf(DisposedError);
+    expect(model.stats().experts.hitRate).toBe(1);
     expect(model.info.architecture).toBe('qwen3moe'); // what needs no weights still answers
     expect(model.detokenize(model.tokenize('a'))).toBe('a');
   });

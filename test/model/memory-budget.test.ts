@@ -1,9 +1,27 @@
 import { describe, expect, it } from 'vitest';
-import { loadModel, planMemory } from '../../lib/index.js';
+import { loadModel, type Model, planMemory, type RoutingRecord } from '../../lib/index.js';
 import { demoModel } from '../support/fixtures.js';
 import { memoryBudget as budget, load } from '../support/models.js';
 
 const prompt = Array.from({ length: 40 }, (_, i) => 300 + 17 * i);
+
+/** Ended in the middle of its prompt, or a little later. */
+async function abortedGeneration(model: Model): Promise<void> {
+  const controller = new AbortController();
+  const long = Array.from({ length: 400 }, (_, i) => 300 + 5 * i);
+  const { result } = model.generate(long, { signal: controller.signal, ignoreEos: true });
+  setTimeout(() => controller.abort(), 5);
+  await expect(result).rejects.toMatchObject({ name: 'AbortError' });
+}
+
+/** Each layer asks once for every expert of a step: the prompt is one step, each generated token another. */
+function requestedExperts({ tokens, layers, k, experts }: RoutingRecord, promptTokens: number): number {
+  const ofPrompt = new Set<number>();
+  for (let i = 0; i < promptTokens * layers * k; i++) {
+    ofPrompt.add((Math.floor(i / k) % layers) * 1e6 + (experts[i] ?? expect.unreachable()));
+  }
+  return ofPrompt.size + (tokens - promptTokens) * layers * k;
+}
 
 describe('a memory budget', () => {
   it('changes no token and no route, from the smallest that works on', async () => {
@@ -59,6 +77,22 @@ describe('a memory budget', () => {
     const all = model.stats().experts;
     expect(first.hits + second.hits).toBe(all.hits);
     expect(first.misses + second.misses).toBe(all.misses);
+  });
+
+  it('charges no generation for an evaluation or for one that was aborted', async () => {
+    const model = await load(demoModel, { ram: await budget(8) });
+    const options = { maxTokens: 20, ignoreEos: true, routing: true };
+    for (const disturb of [() => model.evaluate(prompt), () => abortedGeneration(model)]) {
+      await disturb();
+      const before = model.stats();
+      const { stats, routing } = await model.generate(prompt, options).result;
+      const { hits, lateHits, misses } = stats.experts;
+      expect(hits + lateHits + misses).toBe(requestedExperts(routing ?? expect.unreachable(), prompt.length));
+      expect(stats.computeSeconds).toBeGreaterThan(0);
+      expect(before.experts.hits + before.experts.misses).toBeGreaterThan(0);
+      // What was aborted may have counted for a moment longer.
+      expect(model.stats().computeSeconds).toBeGreaterThan(before.computeSeconds + stats.computeSeconds - 1e-9);
+    }
   });
 
   it('says what became of the experts of each layer, and how long computing took', async () => {

@@ -1,5 +1,6 @@
 /** An engine that computes nothing: it gives the tokens of a script, when the test lets it. */
 
+import { noStepCounters } from '../../lib/experts/stats.js';
 import { inspectModel } from '../../lib/index.js';
 import { Model } from '../../lib/model/model.js';
 import type { NativeAddon, NativeCancelFlag, NativeModel, NativeModelInfo, NativeStepItem } from '../../lib/native.js';
@@ -70,7 +71,11 @@ export class ScriptedEngine implements NativeModel {
       this.cancelled.push(index);
       throw Object.assign(new Error('the step was cancelled'), { code: 'CANCELLED' });
     }
-    return { items: items.map((item) => this.#result(item)), seconds: 0 };
+    return { items: items.map((item) => this.#result(item)), spent: noStepCounters };
+  }
+
+  counters() {
+    return { ...noStepCounters, prefetch: 'none' };
   }
 
   async layerCounters() {

@@ -1,6 +1,9 @@
 // What the engine counts is what an independent recount and a simulation of its routes come to.
 #include <doctest/doctest.h>
 
+#include <thread>
+
+#include "base/error.h"
 #include "engine/test/tier_models.h"
 #include "experts/simulation.h"
 
@@ -103,4 +106,51 @@ TEST_CASE("a simulation of the routes comes to the same hits, whatever the polic
       }
     }
   }
+}
+
+TEST_CASE(
+    "what steps cost never becomes less, also when some are cancelled or fail, and they wait no longer than they "
+    "take") {
+  const TinyFile file(models()[1]);
+  const auto whole = file.engine();
+  EngineOptions options = file.options();
+  options.cache.bytes = SlotPlan(whole->model().experts, 2).most_bytes() / 2;
+  options.prefetch = Prefetch::kGateAhead;
+  std::atomic<bool> broken = false;
+  std::atomic<bool> cancelled = false;
+  std::atomic<int> until_cancelled = 0;
+  options.reads.before_read = [&](uint32_t, uint64_t) {
+    std::this_thread::sleep_for(std::chrono::microseconds(100));
+    if (--until_cancelled == 0) cancelled = true;
+    if (broken) throw std::runtime_error("the disk is gone");
+  };
+  Engine engine(options, LoadControl());
+  const std::vector<int32_t> tokens = random_tokens(90, 22);
+  const int32_t sequence = engine.create_sequence();
+  StepCounters before = engine.counters();
+  int failed_steps = 0;
+  int cancelled_steps = 0;
+  for (size_t at = 0; at < tokens.size(); ++at) {
+    broken = at % 7 == 3;
+    cancelled = false;
+    until_cancelled = at % 5 == 4 ? 2 : 0;
+    try {
+      engine.step({ask(sequence, tokens, at, 1)}, cancelled);
+    } catch (const Error& error) {
+      ++(error.code() == ErrorCode::kCancelled ? cancelled_steps : failed_steps);
+    }
+    const StepCounters after = engine.counters();
+    CHECK(after.seconds > before.seconds);
+    CHECK(after.experts.stall_seconds <= after.seconds);
+    CHECK(after.experts.hits >= before.experts.hits);
+    CHECK(after.experts.late_hits >= before.experts.late_hits);
+    CHECK(after.experts.misses >= before.experts.misses);
+    CHECK(after.experts.prefetches >= before.experts.prefetches);
+    CHECK(after.experts.wasted_prefetches >= before.experts.wasted_prefetches);
+    CHECK(after.experts.bytes_read >= before.experts.bytes_read);
+    before = after;
+  }
+  CHECK(failed_steps > 0);
+  CHECK(cancelled_steps > 0);
+  CHECK(before.experts.prefetches > 0);
 }

@@ -133,6 +133,27 @@ TEST_CASE("a slot that is being filled is given away last") {
   CHECK(present(r, 0) == 2);
 }
 
+TEST_CASE("after a request that was given up the next one takes its slots side by side, not one after another") {
+  for (const size_t generating : {size_t{3}, size_t{0}}) {
+    Residency r = residency(4);
+    for (const auto& place : use(r, 0, {0, 1, 2, 3})) r.set_filling(place.slot, true);
+    const std::vector<int32_t> experts = {4, 5, 6};
+    for (const auto& place : r.request(1, experts, generating)) CHECK(place.after == Residency::kNone);
+    CHECK(present(r, 1) == 3);
+  }
+}
+
+TEST_CASE("a request for many experts goes through its own slots before it takes one that is filled ahead") {
+  Residency r = residency(4);
+  const std::vector<int32_t> many = {0, 1, 2, 3};
+  use(r, 0, {0, 1});
+  for (const int32_t expert : {8, 9}) r.set_filling(r.fetch_ahead(expert, false), true);
+  const auto places = r.request(0, many, 4);
+  CHECK(places[2].after == 0);
+  CHECK(places[3].after == 1);
+  CHECK(present(r, 1) == 2);
+}
+
 TEST_CASE("experts of different sizes do not take each other's slots") {
   const ExpertGrid grid{2, 4, 2, 1};
   Residency r(grid, {{0, 1}, {1, 2}}, make_policy({"lru", {}}, grid));
