@@ -1,26 +1,21 @@
 /** `moeflow fit`: how a memory budget would be spent on a model. */
 
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import { type MemoryUse, planMemory } from '../index.js';
 import { formatBytes, formatCount, formatShare, formatTable } from './format.js';
-import { integer, size } from './numbers.js';
+import { addMemoryFlags, type MemoryFlags, memoryOptions } from './memory-flags.js';
 import { print } from './output.js';
 
-interface FitFlags {
-  ram?: number;
-  context?: number;
-  kvType?: 'auto' | 'f16' | 'f32';
+interface FitFlags extends MemoryFlags {
   json?: boolean;
 }
 
 export function addFit(program: Command): void {
-  program
+  const command = program
     .command('fit')
     .description('Says how memory would be spent on a model, and whether it fits. Reads its header only.')
-    .argument('<file>', 'GGUF file, one of its shards, or a folder with one model')
-    .option('--ram <size>', 'memory that the process may take, as in 6GiB (default: what is free)', size)
-    .option('--context <n>', "most tokens, prompt and text (default: the model's, at most 4096)", integer(1, 2 ** 24))
-    .addOption(new Option('--kv-type <type>', 'precision of the key/value cache').choices(['auto', 'f16', 'f32']))
+    .argument('<file>', 'GGUF file, one of its shards, or a folder with one model');
+  addMemoryFlags(command)
     .option('--json', 'one JSON object; sizes in bytes')
     .addHelpText(
       'after',
@@ -35,23 +30,23 @@ Examples:
 }
 
 async function fit(path: string, flags: FitFlags): Promise<void> {
-  const { ram, context, kvType, json } = flags;
-  const memory = await planMemory(path, { ram, contextLength: context, kvType });
-  await print(json ? `${JSON.stringify(memory)}\n` : textOf(memory));
+  const memory = await planMemory(path, memoryOptions(flags));
+  await print(flags.json ? `${JSON.stringify(memory)}\n` : textOf(memory));
 }
 
 function textOf(memory: MemoryUse): string {
-  const total =
-    memory.processBytes + memory.denseBytes + memory.kvCacheBytes + memory.workspaceBytes + memory.expertBytes;
+  const { processBytes, denseBytes, kvCacheBytes, workspaceBytes, deviceBytes, expertBytes } = memory;
+  const total = processBytes + denseBytes + kvCacheBytes + workspaceBytes + deviceBytes + expertBytes;
   const places = memory.allExperts
     ? `all ${formatCount(memory.experts)}`
     : `${formatCount(memory.expertSlots)} of ${formatCount(memory.experts)} (${formatShare(memory.expertSlots / memory.experts)})`;
   const rows = [
-    ['the process itself', formatBytes(memory.processBytes)],
-    ['weights outside the experts', formatBytes(memory.denseBytes)],
-    ['key/value cache', formatBytes(memory.kvCacheBytes)],
-    ['activations', formatBytes(memory.workspaceBytes)],
-    ['experts', formatBytes(memory.expertBytes), places],
+    ['the process itself', formatBytes(processBytes)],
+    ['weights outside the experts', formatBytes(denseBytes)],
+    ['key/value cache', formatBytes(kvCacheBytes)],
+    ['activations', formatBytes(workspaceBytes)],
+    ...(deviceBytes > 0 ? [['experts on the emulated device', formatBytes(deviceBytes)]] : []),
+    ['experts', formatBytes(expertBytes), places],
     ['in all', formatBytes(total), budgetText(memory)],
   ];
   return formatTable(rows, [1]);

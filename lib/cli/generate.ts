@@ -15,19 +15,15 @@ import { UsageError } from './failure.js';
 import { jsonOf, statisticsLine } from './generation-report.js';
 import { interruptible } from './interruption.js';
 import { createLoadBar } from './load-bar.js';
-import { decimal, integer, seed, size, tokenIds } from './numbers.js';
+import { addMemoryFlags, type MemoryFlags, memoryOptions } from './memory-flags.js';
+import { decimal, integer, seed, tokenIds } from './numbers.js';
 import { print } from './output.js';
 import { checkPromptFlags, type PromptFlags, readPrompt } from './prompt.js';
 
-interface GenerateFlags extends PromptFlags, Omit<GenerateOptions, 'signal'> {
+interface GenerateFlags extends PromptFlags, MemoryFlags, Omit<GenerateOptions, 'signal'> {
   model?: string;
   threads?: number;
-  context?: number;
   cpu?: string;
-  kvType?: 'auto' | 'f16' | 'f32';
-  ram?: number;
-  device?: 'none' | 'emulated';
-  vram?: number;
   policy?: Policy;
   hot?: string;
   prefetch?: Prefetch;
@@ -58,25 +54,13 @@ export function addGenerate(program: Command): void {
       new Option('-m, --model <file>', 'GGUF file, one of its shards, or a folder with one model').env('MOEFLOW_MODEL'),
     )
     .option('--threads <n>', 'threads that compute (default: all processors)', integer(1, 1024))
-    .option('--context <n>', "most tokens, prompt and text (default: the model's, at most 4096)", integer(1, 2 ** 24))
-    .option(
-      '--ram <size>',
-      'memory that the process may take, as in 6GiB (default: what the model needs or what is free)',
-      size,
-    )
+    .option('--cpu <name>', 'kernel set, one that "moeflow doctor" lists (default: the fastest)');
+  addMemoryFlags(command.optionsGroup('Memory:'))
     .addOption(
       new Option('--policy <name>', 'which expert leaves memory, where not all fit').choices(policies).default('plec'),
     )
     .option('--hot <file>', 'for --policy static: JSON, [[layer, expert], ...], the most wanted first')
-    .addOption(new Option('--prefetch <name>', 'how experts are fetched ahead').choices(prefetchModes).default('auto'))
-    .addOption(
-      new Option('--device <name>', 'a memory above; "emulated" is a part of the process, to try out two tiers')
-        .choices(['none', 'emulated'])
-        .default('none'),
-    )
-    .option('--vram <size>', "the device's memory for experts, as in 512MiB", size)
-    .addOption(new Option('--kv-type <type>', 'precision of the key/value cache').choices(['auto', 'f16', 'f32']))
-    .option('--cpu <name>', 'kernel set, one that "moeflow doctor" lists (default: the fastest)');
+    .addOption(new Option('--prefetch <name>', 'how experts are fetched ahead').choices(prefetchModes).default('auto'));
   command
     .optionsGroup('Prompt:')
     .option('--chat', "the prompt is a user's message: apply the model's chat template")
@@ -136,12 +120,8 @@ async function load(path: string, flags: GenerateFlags, signal: AbortSignal): Pr
   const bar = createLoadBar();
   try {
     return await loadModel(path, {
+      ...memoryOptions(flags),
       threads: flags.threads,
-      contextLength: flags.context,
-      kvType: flags.kvType,
-      ram: flags.ram,
-      device: flags.device,
-      vram: flags.vram,
       cache: { policy: flags.policy, hot: await readHotList(flags.hot), prefetch: flags.prefetch },
       cpu: flags.cpu,
       signal,

@@ -25,6 +25,16 @@ describe('fit', () => {
     expect(parts.kvCacheBytes).toBe(8 * 2 * 2 * 64 * 2 * 256);
   });
 
+  it('counts the memory of an emulated device in', async () => {
+    const { output } = await moeflow(['fit', demoModel, '--ram', '100MiB', '--device', 'emulated', '--vram', '2MiB']);
+    expect(output).toMatch(/^experts on the emulated device +2\.00 MiB$/m);
+    const sizes = [...output.matchAll(/([\d.]+) MiB$/gm)].map(([, size]) => Number(size));
+    const experts = Number(/^experts +([\d.]+) MiB/m.exec(output)?.[1]);
+    const total = Number(/^in all +([\d.]+) MiB/m.exec(output)?.[1]);
+    const parts = sizes.slice(0, -1).reduce((sum, size) => sum + size, experts);
+    expect(total).toBeCloseTo(parts, 0);
+  });
+
   it('says of a model that fits in what is free that all experts have a place', async () => {
     const { output } = await moeflow(['fit', demoModel]);
     expect(output).toMatch(/^experts +25\.5 MiB +all 256$/m);
