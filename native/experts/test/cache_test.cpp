@@ -318,16 +318,19 @@ TEST_CASE("who waits for a read that somebody else began is not hit by its failu
 TEST_CASE("a read that fails for a request that was given up does not take the slot from the next request") {
   const Files files;
   std::atomic<bool> hold = true;
-  std::atomic<int> failures = 6;  // three pieces each of the first two
+  std::atomic<int> begun = 0;
+  const int failures = 6;  // three pieces each of the first two
   TestOptions options;
   options.reads.before_read = [&](uint32_t, uint64_t) {
+    const bool fails = begun.fetch_add(1) < failures;
     while (hold) std::this_thread::yield();
-    if (failures.fetch_sub(1) > 0) throw std::runtime_error("the disk was gone");
+    if (fails) throw std::runtime_error("the disk was gone");
   };
   const auto cache = files.cache(2, options);
   // 2 and 3 have taken the slots on paper, into which 0 and 1 are read, and are given up before they are read.
   CHECK(ask(*cache, 1, {0, 1, 2, 3}).empty());
   CHECK(ask(*cache, 1, {0, 1}).empty());
+  while (begun < failures) std::this_thread::yield();
   hold = false;
   for (size_t seen = 0; seen < 2;) {
     for (const int32_t expert : cache->next(nullptr)) {
