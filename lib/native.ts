@@ -265,6 +265,59 @@ export interface NativeSimulationOptions extends NativeRouteTrace {
   hot?: Int32Array;
 }
 
+/** A cache to simulate; experts are numbered layer * experts + expert. */
+export interface NativeSimulatedCache {
+  policy: string;
+  /** By class, and the class of each layer. */
+  slots: Int32Array;
+  slotClasses?: Int32Array;
+  hot?: Int32Array;
+}
+
+export interface NativeSimulatorOptions {
+  layers: number;
+  experts: number;
+  expertsUsed: number;
+  order: 'residents-first' | 'strict' | 'recorded';
+  caches: NativeSimulatedCache[];
+  prediction?: { recall: number; precision: number; layersAhead: number; seed: number | bigint };
+  cost?: { bytesPerSecond: number; secondsPerExpert: number; overlap: boolean };
+  /** [layers] */
+  expertBytes?: Float64Array;
+}
+
+/** Whole steps, in the order in which they were computed. */
+export interface NativeRouteSteps {
+  /** [tokens][layers][k], flat; -1: not recorded. */
+  routes: Int32Array;
+  /** Tokens of each step; absent: one. */
+  stepTokens?: Int32Array;
+  /** [tokens] 1 if it is being generated, 0 if it belongs to a prompt; absent: all are generated. */
+  generating?: Uint8Array;
+}
+
+export interface NativePhaseCounts {
+  tokens: number;
+  /** [layers] */
+  hits: Float64Array;
+  misses: Float64Array;
+  /** Of the hits. */
+  prefetchHits: Float64Array;
+  prefetches: Float64Array;
+  wastedPrefetches: number;
+  /** By the cost model, else 0. */
+  seconds: number;
+  stallSeconds: number;
+}
+
+/** Works off this thread; one call at a time. */
+export interface NativeCacheSimulator {
+  push(steps: NativeRouteSteps): Promise<void>;
+  emptyCaches(): Promise<void>;
+  /** By cache. Nothing may follow. */
+  finish(): Promise<{ prefill: NativePhaseCounts; decode: NativePhaseCounts }[]>;
+}
+
 export interface NativeAddon {
   Model: {
     load(
@@ -275,6 +328,7 @@ export interface NativeAddon {
   };
   CancelFlag: new () => NativeCancelFlag;
   KernelProblem: new (options: NativeKernelProblemOptions) => NativeKernelProblem;
+  CacheSimulator: new (options: NativeSimulatorOptions) => NativeCacheSimulator;
   inspect(options: { paths: string[] }): Promise<NativeInspection>;
   plan(options: NativeLoadOptions): Promise<NativeMemoryPlan>;
   /** By layer. */

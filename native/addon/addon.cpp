@@ -9,6 +9,7 @@
 #include "addon/model_object.h"
 #include "addon/napi_setup.h"
 #include "addon/simulation.h"
+#include "addon/simulator_object.h"
 #include "base/bandwidth.h"
 #include "base/error.h"
 #include "base/memory.h"
@@ -130,6 +131,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   CancelObject::define(env, exports);
   ModelObject::define(env, exports);
   KernelProblemObject::define(env, exports);
+  CacheSimulatorObject::define(env, exports);
   exports.Set("plan", Napi::Function::New<plan>(env, "plan"));
   exports.Set("inspect", Napi::Function::New<inspect>(env, "inspect"));
   exports.Set("simulateCache", Napi::Function::New<simulate_cache>(env, "simulateCache"));

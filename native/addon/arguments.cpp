@@ -80,6 +80,10 @@ std::vector<int32_t> int32_array_property(const Napi::Object& object, const char
   return data ? std::vector<int32_t>(data, data + array.ElementLength()) : std::vector<int32_t>();
 }
 
+std::vector<int32_t> optional_int32_array(const Napi::Object& object, const char* name) {
+  return object.Get(name).IsUndefined() ? std::vector<int32_t>() : int32_array_property(object, name);
+}
+
 DType dtype_argument(Napi::Env env, const std::string& name) {
   for (uint32_t number = 0; number < kDTypeTableSize; ++number) {
     const DTypeTraits* t = dtype_traits(number);

@@ -16,30 +16,14 @@ struct Job {
   SimulationOptions options;
 };
 
-std::vector<int32_t> optional_array(const Napi::Object& object, const char* name) {
-  return object.Get(name).IsUndefined() ? std::vector<int32_t>() : int32_array_property(object, name);
-}
-
 Job job_of(const Napi::Object& object) {
-  constexpr int64_t kMost = 1 << 20;
-  const auto count = [&](const char* name) {
-    return static_cast<int32_t>(integer_property(object, name, 1, kMost, std::nullopt));
-  };
   Job job;
-  job.grid.layers = job.grid.routed_layers = count("layers");
-  job.grid.per_layer = count("experts");
-  job.grid.used = count("expertsUsed");
-  if (int64_t{job.grid.layers} * job.grid.per_layer > kMost * 16) {
-    throw argument_error(object.Env(), "layers times experts must be at most 2^24");
-  }
+  job.grid = trace_grid(object);
   job.routes = int32_array_property(object, "routes");
-  job.item_tokens = optional_array(object, "itemTokens");
-  job.step_items = optional_array(object, "stepItems");
-  job.options.policy = string_property(object, "policy", job.options.policy.c_str());
-  job.options.hot = optional_array(object, "hot");
-  job.options.slots.slots = int32_array_property(object, "slots");
-  job.options.slots.of_layer = optional_array(object, "slotClasses");
-  if (job.options.slots.of_layer.empty()) job.options.slots.of_layer.resize(static_cast<size_t>(job.grid.layers));
+  job.item_tokens = optional_int32_array(object, "itemTokens");
+  job.step_items = optional_int32_array(object, "stepItems");
+  SimulatedCache cache = simulated_cache(object, job.grid);
+  job.options = {cache.policy, cache.slots, cache.hot};
   return job;
 }
 
@@ -57,6 +41,31 @@ Napi::Value to_javascript_arrays(Napi::Env env, std::vector<SimulatedLayer>& lay
 }
 
 }  // namespace
+
+ExpertGrid trace_grid(const Napi::Object& object) {
+  constexpr int64_t kMost = 1 << 16;
+  const auto count = [&](const char* name) {
+    return static_cast<int32_t>(integer_property(object, name, 1, kMost, std::nullopt));
+  };
+  ExpertGrid grid;
+  grid.layers = grid.routed_layers = count("layers");
+  grid.per_layer = count("experts");
+  grid.used = count("expertsUsed");
+  if (int64_t{grid.layers} * grid.per_layer > 1 << 24) {
+    throw argument_error(object.Env(), "layers times experts must be at most 2^24");
+  }
+  return grid;
+}
+
+SimulatedCache simulated_cache(const Napi::Object& object, const ExpertGrid& grid) {
+  SimulatedCache cache;
+  cache.policy = string_property(object, "policy", cache.policy.c_str());
+  cache.hot = optional_int32_array(object, "hot");
+  cache.slots.slots = int32_array_property(object, "slots");
+  cache.slots.of_layer = optional_int32_array(object, "slotClasses");
+  if (cache.slots.of_layer.empty()) cache.slots.of_layer.resize(static_cast<size_t>(grid.layers));
+  return cache;
+}
 
 Napi::Value simulate_cache(const Napi::CallbackInfo& info) {
   const auto job = std::make_shared<Job>(job_of(object_argument(info, 0, "options")));

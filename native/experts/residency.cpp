@@ -10,6 +10,7 @@ Residency::Residency(const ExpertGrid& grid, SlotClasses classes, std::unique_pt
     : grid_(grid),
       classes_(std::move(classes)),
       policy_(std::move(policy)),
+      policy_keeps_order_(policy_->keeps_order()),
       class_begin_(1, 0),
       counts_(classes_.slots.size()),
       slot_of_(static_cast<size_t>(grid.experts()), kNone),
@@ -19,22 +20,31 @@ Residency::Residency(const ExpertGrid& grid, SlotClasses classes, std::unique_pt
     Slot empty;
     empty.slot_class = static_cast<int32_t>(c);
     slots_.insert(slots_.end(), static_cast<size_t>(classes_.slots[c]), empty);
+    counts_[c].empty = classes_.slots[c];
+    counts_[c].first_empty = class_begin_.back();
     class_begin_.push_back(slots());
   }
+  marks_.resize(slots_.size(), kEmpty);
   candidates_.reserve(slots_.size());
 }
 
 std::span<const Residency::Place> Residency::request(int32_t layer, std::span<const int32_t> experts,
                                                      size_t generating) {
-  for (const Place& place : places_) slot_at(place.slot).held = false;
-  for (Turn& turn : turns_) turn.clear();
-  places_.clear();
-  absent_.clear();
   layer_ = layer;
   policy_->layer_begins(layer);
+  return request_more(experts, generating);
+}
+
+std::span<const Residency::Place> Residency::request_more(std::span<const int32_t> experts, size_t generating) {
+  for (const Place& place : places_) {
+    mark(place.slot, kHeld, false);
+    turns_[static_cast<size_t>(slot_at(place.slot).slot_class)].clear();
+  }
+  places_.clear();
+  absent_.clear();
   // Those that are here first, so that none of them makes room for another.
   for (size_t i = 0; i < experts.size(); ++i) {
-    const int32_t expert = layer * grid_.per_layer + experts[i];
+    const int32_t expert = layer_ * grid_.per_layer + experts[i];
     const int32_t slot = slot_of(expert);
     if (slot == kNone) {
       absent_.push_back(i);
@@ -44,7 +54,7 @@ std::span<const Residency::Place> Residency::request(int32_t layer, std::span<co
     use(slot, i < generating);
   }
   for (const size_t i : absent_) {
-    const Place place = place_absent(layer * grid_.per_layer + experts[i], i >= generating);
+    const Place place = place_absent(layer_ * grid_.per_layer + experts[i], i >= generating);
     add_place(place);
     use(place.slot, i < generating);
   }
@@ -59,7 +69,7 @@ void Residency::add_place(Place place) {
 void Residency::done(size_t place) {
   const Place& p = places_[place];
   // Otherwise another expert of the request waits for the slot.
-  if (slot_of(p.expert) == p.slot) slot_at(p.slot).held = false;
+  if (slot_of(p.expert) == p.slot) mark(p.slot, kHeld, false);
 }
 
 Residency::Place Residency::place_absent(int32_t expert, bool for_prompt) {
@@ -77,7 +87,7 @@ Residency::Place Residency::place_absent(int32_t expert, bool for_prompt) {
   otherwise([&] { return filling_slot(c, true); });
   MOEFLOW_CHECK(place.slot != kNone);
   put(place.slot, expert);
-  set_passing(slot_at(place.slot), for_prompt);
+  mark(place.slot, kPassing, for_prompt);
   return place;
 }
 
@@ -88,11 +98,11 @@ int32_t Residency::fetch_ahead(int32_t expert, bool for_prompt) {
   if (slot == kNone) {
     slot = leaving_slot(c, false, for_prompt);
     if (slot == kNone) return kNone;
-    if (!slot_at(slot).passing && !policy_->gives_way(expert_in(slot), expert)) return kNone;
+    if (!is_passing(slot) && !policy_->gives_way(expert_in(slot), expert)) return kNone;
   }
   put(slot, expert);
-  set_ahead(slot_at(slot), true);
-  set_passing(slot_at(slot), for_prompt);
+  mark(slot, kAhead, true);
+  mark(slot, kPassing, for_prompt);
   return slot;
 }
 
@@ -102,12 +112,17 @@ void Residency::expect(int32_t layer, int32_t expert) {
 
 void Residency::clear(int32_t slot) {
   take_out(slot);
-  slot_at(slot).held = false;
+  mark(slot, kHeld, false);
+  mark(slot, kEmpty, true);
 }
 
 int32_t Residency::empty_slot(int32_t c) {
-  for (int32_t slot = class_begin_[static_cast<size_t>(c)]; slot < class_begin_[static_cast<size_t>(c) + 1]; ++slot) {
-    if (slot_at(slot).expert == kNone && !slot_at(slot).filling) return slot;
+  Counts& counts = counts_[static_cast<size_t>(c)];
+  if (counts.empty == 0) return kNone;
+  const int32_t end = class_begin_[static_cast<size_t>(c) + 1];
+  while (!marked(counts.first_empty, kEmpty)) ++counts.first_empty;
+  for (int32_t slot = counts.first_empty; slot < end; ++slot) {
+    if (marked(slot, kEmpty) && !marked(slot, kFilling)) return slot;
   }
   return kNone;
 }
@@ -116,32 +131,44 @@ int32_t Residency::empty_slot(int32_t c) {
 // through all layers in turn, and with any other order it would find none of its own. `spare_generating`: they may not
 // have more than half of the slots; then no other expert goes.
 int32_t Residency::leaving_slot(int32_t c, bool among_ahead, bool spare_generating) {
+  const Counts& counts = counts_[static_cast<size_t>(c)];
+  if (among_ahead && counts.ahead == 0) return kNone;
+  const uint8_t mark = among_ahead ? kAhead : 0;
+  if (counts.passing > 0) {
+    const int32_t passing = passing_slot(c, mark | kPassing);
+    if (passing != kNone) return passing;
+  }
+  if (spare_generating && 2 * counts.passing >= size_of_class(c)) return kNone;
+  if (policy_keeps_order_) {
+    const int32_t expert = policy_->first_to_leave(c, marks_, mark);
+    return expert == kNone ? kNone : slot_of(expert);
+  }
   candidates_.clear();
+  for (int32_t slot = class_begin_[static_cast<size_t>(c)]; slot < class_begin_[static_cast<size_t>(c) + 1]; ++slot) {
+    if (marks_[static_cast<size_t>(slot)] == mark) candidates_.push_back(expert_in(slot));
+  }
+  return candidates_.empty() ? kNone : slot_of(policy_->choose(candidates_));
+}
+
+int32_t Residency::passing_slot(int32_t c, uint8_t mark) {
   int32_t passing = kNone;
   int32_t latest = 0;
   for (int32_t slot = class_begin_[static_cast<size_t>(c)]; slot < class_begin_[static_cast<size_t>(c) + 1]; ++slot) {
-    const Slot& s = slot_at(slot);
-    if (s.expert == kNone || s.held || s.filling || s.ahead != among_ahead) continue;
-    if (!s.passing) {
-      candidates_.push_back(s.expert);
-      continue;
-    }
-    const int32_t until = grid_.requests_until(grid_.layer_of(s.expert), layer_);
+    if (marks_[static_cast<size_t>(slot)] != mark) continue;
+    const int32_t until = grid_.requests_until(grid_.layer_of(expert_in(slot)), layer_);
     if (until > latest) {
       passing = slot;
       latest = until;
     }
   }
-  if (passing != kNone) return passing;
-  if (spare_generating && 2 * counts_[static_cast<size_t>(c)].passing >= size_of_class(c)) return kNone;
-  return candidates_.empty() ? kNone : slot_of(policy_->choose(candidates_));
+  return passing;
 }
 
 int32_t Residency::slot_in_turn(int32_t c, bool passing_only, int32_t& after) {
   Turn& turn = turns_[static_cast<size_t>(c)];
   const auto next = turn.places.begin() + static_cast<std::ptrdiff_t>(turn.next);
   const auto found = std::find_if(next, turn.places.end(), [&](int32_t place) {
-    return !passing_only || slot_at(places_[static_cast<size_t>(place)].slot).passing;
+    return !passing_only || is_passing(places_[static_cast<size_t>(place)].slot);
   });
   if (found == turn.places.end()) return kNone;
   after = *found;
@@ -152,48 +179,57 @@ int32_t Residency::slot_in_turn(int32_t c, bool passing_only, int32_t& after) {
 
 // One that the bytes of a request that was given up, or of an expert fetched ahead, are on their way to.
 int32_t Residency::filling_slot(int32_t c, bool among_ahead) {
+  if (counts_[static_cast<size_t>(c)].filling == 0) return kNone;
   for (int32_t slot = class_begin_[static_cast<size_t>(c)]; slot < class_begin_[static_cast<size_t>(c) + 1]; ++slot) {
-    const Slot& s = slot_at(slot);
-    if (s.filling && !s.held && s.ahead == among_ahead) return slot;
+    if (marked(slot, kFilling) && !marked(slot, kHeld) && is_ahead(slot) == among_ahead) return slot;
   }
   return kNone;
 }
 
 void Residency::put(int32_t slot, int32_t expert) {
-  if (const Slot& s = slot_at(slot); s.expert != kNone) {
-    if (s.ahead) ++wasted_[static_cast<size_t>(grid_.layer_of(s.expert))];
+  if (const int32_t leaving = expert_in(slot); leaving != kNone) {
+    if (is_ahead(slot)) ++wasted_[static_cast<size_t>(grid_.layer_of(leaving))];
     take_out(slot);
   }
+  mark(slot, kEmpty, false);
   slot_at(slot).expert = expert;
   slot_of_[static_cast<size_t>(expert)] = slot;
+  if (policy_keeps_order_) policy_->entered(expert, slot, slot_at(slot).slot_class);
 }
 
 void Residency::take_out(int32_t slot) {
   Slot& s = slot_at(slot);
   policy_->left(s.expert);
   slot_of_[static_cast<size_t>(s.expert)] = kNone;
-  set_ahead(s, false);
-  set_passing(s, false);
   s.expert = kNone;
+  mark(slot, kAhead, false);
+  mark(slot, kPassing, false);
 }
 
 void Residency::use(int32_t slot, bool generating) {
-  Slot& s = slot_at(slot);
-  s.held = true;
-  set_ahead(s, false);
+  mark(slot, kHeld, true);
+  mark(slot, kAhead, false);
   if (!generating) return;
-  set_passing(s, false);
-  policy_->used(s.expert);
+  mark(slot, kPassing, false);
+  policy_->used(expert_in(slot));
 }
 
-void Residency::set_ahead(Slot& slot, bool ahead) {
-  counts_[static_cast<size_t>(slot.slot_class)].ahead += int32_t{ahead} - int32_t{slot.ahead};
-  slot.ahead = ahead;
-}
-
-void Residency::set_passing(Slot& slot, bool passing) {
-  counts_[static_cast<size_t>(slot.slot_class)].passing += int32_t{passing} - int32_t{slot.passing};
-  slot.passing = passing;
+void Residency::mark(int32_t slot, SlotMark mark, bool value) {
+  uint8_t& marks = marks_[static_cast<size_t>(slot)];
+  if (((marks & mark) != 0) == value) return;
+  marks ^= mark;
+  const int32_t change = value ? 1 : -1;
+  Counts& counts = counts_at(slot);
+  switch (mark) {
+    case kHeld: break;
+    case kAhead: counts.ahead += change; break;
+    case kPassing: counts.passing += change; break;
+    case kFilling: counts.filling += change; break;
+    case kEmpty:
+      counts.empty += change;
+      if (value) counts.first_empty = std::min(counts.first_empty, slot);
+      break;
+  }
 }
 
 }  // namespace moeflow

@@ -37,6 +37,8 @@ class Residency {
   // Gives places to the different `experts` of a layer; the first `generating` of them are used by tokens that are
   // being generated, the others by prompts alone. Those that were present come first. Ends the request before.
   std::span<const Place> request(int32_t layer, std::span<const int32_t> experts, size_t generating);
+  // The same layer asks for others, as if that were a request of its own for which the policy sees no new layer begin.
+  std::span<const Place> request_more(std::span<const int32_t> experts, size_t generating);
   // Its expert has been used, and may leave.
   void done(size_t place);
 
@@ -49,15 +51,15 @@ class Residency {
   // The expert in it did not come after all.
   void clear(int32_t slot);
   // A slot into which bytes are under way is given away last.
-  void set_filling(int32_t slot, bool filling) { slots_[static_cast<size_t>(slot)].filling = filling; }
+  void set_filling(int32_t slot, bool filling) { mark(slot, kFilling, filling); }
 
   int32_t slots() const { return static_cast<int32_t>(slots_.size()); }
   int32_t slot_of(int32_t expert) const { return slot_of_[static_cast<size_t>(expert)]; }
   int32_t expert_in(int32_t slot) const { return slots_[static_cast<size_t>(slot)].expert; }
   // Fetched ahead, and not used since.
-  bool is_ahead(int32_t slot) const { return slots_[static_cast<size_t>(slot)].ahead; }
+  bool is_ahead(int32_t slot) const { return marked(slot, kAhead); }
   // Used, or wanted, by prompts alone.
-  bool is_passing(int32_t slot) const { return slots_[static_cast<size_t>(slot)].passing; }
+  bool is_passing(int32_t slot) const { return marked(slot, kPassing); }
   // Experts of a layer that were fetched ahead and left without having been used.
   uint64_t wasted(int32_t layer) const { return wasted_[static_cast<size_t>(layer)]; }
 
@@ -65,15 +67,14 @@ class Residency {
   struct Slot {
     int32_t expert = kNone;
     int32_t slot_class = 0;
-    bool held = false;  // by the request under way
-    bool filling = false;
-    bool ahead = false;
-    bool passing = false;  // used by prompts alone
   };
-  // Slots of one class that are not empty.
+  // Slots of one class. What there is none of need not be looked for.
   struct Counts {
     int32_t ahead = 0;
     int32_t passing = 0;
+    int32_t filling = 0;
+    int32_t empty = 0;
+    int32_t first_empty = 0;  // no slot before it is empty
   };
   // Of one class, the places of the request under way, as their experts will be done.
   struct Turn {
@@ -88,23 +89,27 @@ class Residency {
   int32_t class_of(int32_t expert) const { return classes_.of_layer[static_cast<size_t>(grid_.layer_of(expert))]; }
   int32_t size_of_class(int32_t c) const { return classes_.slots[static_cast<size_t>(c)]; }
   Slot& slot_at(int32_t slot) { return slots_[static_cast<size_t>(slot)]; }
+  Counts& counts_at(int32_t slot) { return counts_[static_cast<size_t>(slot_at(slot).slot_class)]; }
+  bool marked(int32_t slot, SlotMark mark) const { return (marks_[static_cast<size_t>(slot)] & mark) != 0; }
+  void mark(int32_t slot, SlotMark mark, bool value);
 
   void add_place(Place place);
   Place place_absent(int32_t expert, bool for_prompt);
   int32_t empty_slot(int32_t c);
   int32_t leaving_slot(int32_t c, bool among_ahead, bool spare_generating);
+  int32_t passing_slot(int32_t c, uint8_t other_marks);
   int32_t slot_in_turn(int32_t c, bool passing_only, int32_t& after);
   int32_t filling_slot(int32_t c, bool among_ahead);
   void put(int32_t slot, int32_t expert);
   void take_out(int32_t slot);
   void use(int32_t slot, bool generating);
-  void set_ahead(Slot& slot, bool ahead);
-  void set_passing(Slot& slot, bool passing);
 
   ExpertGrid grid_;
   SlotClasses classes_;
   std::unique_ptr<EvictionPolicy> policy_;
+  bool policy_keeps_order_;
   std::vector<Slot> slots_;           // class by class
+  std::vector<uint8_t> marks_;        // [slot] of SlotMark
   std::vector<int32_t> class_begin_;  // [class + 1]
   std::vector<Counts> counts_;        // [class]
   std::vector<int32_t> slot_of_;      // [expert]

@@ -17,11 +17,13 @@ class FadingFrequency {
         last_(grid.experts()),
         weight_(static_cast<size_t>(grid.experts())) {}
 
-  // Instead of all uses fading, new ones weigh more.
-  void used(int32_t expert) {
+  // Instead of all uses fading, new ones weigh more. Now and then all weights are scaled down; then it says true.
+  bool used(int32_t expert) {
     last_.used(expert);
-    if (half_lives() > kMostHalfLives) start_again();
+    const bool scaled = half_lives() > kMostHalfLives;
+    if (scaled) start_again();
     weight_[static_cast<size_t>(expert)] += std::exp2(half_lives());
+    return scaled;
   }
 
   // Larger for experts used more often.

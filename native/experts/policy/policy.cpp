@@ -36,6 +36,8 @@ void EvictionPolicy::layer_begins(int32_t) {}
 void EvictionPolicy::left(int32_t) {}
 void EvictionPolicy::expected(int32_t, int32_t) {}
 bool EvictionPolicy::gives_way(int32_t, int32_t) const { return true; }
+void EvictionPolicy::entered(int32_t, int32_t, int32_t) {}
+int32_t EvictionPolicy::first_to_leave(int32_t, std::span<const uint8_t>, uint8_t) { return kNone; }
 
 const char* policy_names() { return "lru, lfu, lfru, least-stale, s3-fifo, static, plec"; }
 

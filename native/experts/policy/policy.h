@@ -27,8 +27,19 @@ struct ExpertGrid {
   }
 };
 
+// Why a slot's expert does not leave: bits of its mark. 0: it may.
+enum SlotMark : uint8_t {
+  kHeld = 1,     // by the request under way
+  kFilling = 2,  // its bytes are under way
+  kAhead = 4,    // fetched ahead, and not used since
+  kPassing = 8,  // used by prompts alone
+  kEmpty = 16,
+};
+
 class EvictionPolicy {
  public:
+  static constexpr int32_t kNone = -1;
+
   virtual ~EvictionPolicy() = default;
 
   // A layer asks for experts; what follows belongs to that. `layer` begins a token when it is not above the last one.
@@ -43,6 +54,14 @@ class EvictionPolicy {
   virtual int32_t choose(std::span<const int32_t> candidates) = 0;
   // Whether it should leave for one that is only expected.
   virtual bool gives_way(int32_t leaving, int32_t expected) const;
+
+  // A policy may keep residents in the order in which they leave, so that nobody has to look at all of them. It is then
+  // also told who gets which slot, before the first use there, and has to come to what `choose` does.
+  virtual bool keeps_order() const { return false; }
+  virtual void entered(int32_t expert, int32_t slot, int32_t slot_class);
+  // What `choose` says of all residents of a class whose slots ([slot] of `marks`) are marked with just `mark`, in the
+  // order of their slots; kNone if there are none.
+  virtual int32_t first_to_leave(int32_t slot_class, std::span<const uint8_t> marks, uint8_t mark);
 };
 
 // For policies that order experts by a key: the candidate with the smallest.
