@@ -1,5 +1,15 @@
 /** moeflow: Mixture-of-Experts language models from GGUF files, run in this process. */
 
+export type { Scope } from './cache-sim/capacity.js';
+export { type CacheRow, compareCaches } from './cache-sim/compare.js';
+export {
+  type AccessOrder,
+  type CompareCachesOptions,
+  type CostOptions,
+  type PredictionOptions,
+  type SimulatedPolicy,
+  simulatedPolicies,
+} from './cache-sim/options.js';
 export {
   type CacheSimulation,
   type CacheSimulationOptions,

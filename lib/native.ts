@@ -278,7 +278,7 @@ export interface NativeSimulatorOptions {
   layers: number;
   experts: number;
   expertsUsed: number;
-  order: 'residents-first' | 'strict' | 'recorded';
+  order: 'engine' | 'residents-first' | 'strict' | 'recorded';
   caches: NativeSimulatedCache[];
   prediction?: { recall: number; precision: number; layersAhead: number; seed: number | bigint };
   cost?: { bytesPerSecond: number; secondsPerExpert: number; overlap: boolean };

@@ -1,9 +1,10 @@
 /** Cache hits of recorded routes, by the very rules that the engine's own cache follows. */
 
-import { fromNative, InvalidArgumentError } from '../errors.js';
+import { fromNative } from '../errors.js';
 import { type Policy, policies } from '../experts/policies.js';
 import { type NativeRouteTrace, nativeAddon } from '../native.js';
 import { check, checkOptions } from '../options.js';
+import { numberOf } from './options.js';
 
 export type RouteTrace = NativeRouteTrace;
 
@@ -69,11 +70,4 @@ export async function simulateCache(trace: RouteTrace, options: CacheSimulationO
   } catch (error) {
     throw fromNative(error);
   }
-}
-
-function numberOf(layer: number, expert: number, { layers, experts }: RouteTrace): number {
-  if (layer < layers && expert < experts) return layer * experts + expert;
-  throw new InvalidArgumentError(
-    `hot: expert ${expert} of layer ${layer}, but the trace has ${layers} layers of ${experts} experts`,
-  );
 }

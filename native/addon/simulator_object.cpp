@@ -15,11 +15,12 @@ namespace {
 constexpr int32_t kMostSlots = 1 << 24;
 
 AccessOrder order_of(const Napi::Object& object) {
-  const std::string order = string_property(object, "order", "residents-first");
+  const std::string order = string_property(object, "order", "engine");
+  if (order == "engine") return AccessOrder::kEngine;
   if (order == "residents-first") return AccessOrder::kResidentsFirst;
   if (order == "strict") return AccessOrder::kStrict;
   if (order == "recorded") return AccessOrder::kRecorded;
-  throw argument_error(object.Env(), "order must be residents-first, strict or recorded");
+  throw argument_error(object.Env(), "order must be engine, residents-first, strict or recorded");
 }
 
 std::optional<PredictionQuality> prediction_of(const Napi::Object& options) {

@@ -29,9 +29,10 @@ void CacheRun::begin(std::shared_ptr<const FutureUses> uses) {
 void CacheRun::request(const LayerRequest& request) {
   if (request.experts.empty()) return;
   phase_ = request.generating > 0 ? kDecode : kPrefill;
-  if (options_.order == AccessOrder::kResidentsFirst) {
+  if (options_.order == AccessOrder::kEngine) {
     request_together(request);
   } else {
+    if (options_.order == AccessOrder::kResidentsFirst) count_residents(request);
     request_one_by_one(request);
   }
   if (options_.prediction || timing_) account();
@@ -41,18 +42,32 @@ void CacheRun::request_together(const LayerRequest& request) {
   // The optimum knows better than to treat prompts in a special way.
   const size_t generating = knows_future() ? request.experts.size() : request.generating;
   if (options_.prediction) count_fetched_ahead(request, 0, request.experts.size());
-  count(request, 0, residency_->request(request.layer, request.experts, generating));
+  const auto places = residency_->request(request.layer, request.experts, generating);
+  count(request, 0, places);
+  for (size_t i = 0; i < places.size(); ++i) residency_->done(i);
 }
 
 void CacheRun::request_one_by_one(const LayerRequest& request) {
   for (size_t i = 0; i < request.experts.size(); ++i) {
     const std::span<const int32_t> one(&request.experts[i], 1);
     const size_t generating = knows_future() || i < request.generating ? 1 : 0;
-    if (options_.prediction) count_fetched_ahead(request, i, 1);
+    const bool counted = options_.order != AccessOrder::kResidentsFirst;
+    if (counted && options_.prediction) count_fetched_ahead(request, i, 1);
     // For the optimum, which counts requests, each is one; for the others the layer runs once.
-    count(request, i,
-          i == 0 || knows_future() ? residency_->request(request.layer, one, generating)
-                                   : residency_->request_more(one, generating));
+    const auto places = i == 0 || knows_future() ? residency_->request(request.layer, one, generating)
+                                                 : residency_->request_more(one, generating);
+    if (counted) count(request, i, places);
+    residency_->done(0);
+  }
+}
+
+void CacheRun::count_residents(const LayerRequest& request) {
+  const auto layer = static_cast<size_t>(request.layer);
+  if (options_.prediction) count_fetched_ahead(request, 0, request.experts.size());
+  for (size_t i = 0; i < request.experts.size(); ++i) {
+    LayerCounts& counts = counts_[i < request.generating ? kDecode : kPrefill].layers[layer];
+    const int32_t slot = residency_->slot_of(request.layer * options_.grid.per_layer + request.experts[i]);
+    ++(slot != Residency::kNone ? counts.hits : counts.misses);
   }
 }
 
@@ -72,7 +87,6 @@ void CacheRun::count(const LayerRequest& request, size_t first, std::span<const 
     }
   }
   if (timing_) timing_->request(places, options_.expert_bytes[layer]);
-  for (size_t i = 0; i < places.size(); ++i) residency_->done(i);
 }
 
 void CacheRun::count_fetched_ahead(const LayerRequest& request, size_t first, size_t experts) {

@@ -26,6 +26,7 @@ class CacheRun {
  private:
   void request_together(const LayerRequest& request);
   void request_one_by_one(const LayerRequest& request);
+  void count_residents(const LayerRequest& request);
   void count(const LayerRequest& request, size_t first, std::span<const Residency::Place> places);
   void count_fetched_ahead(const LayerRequest& request, size_t first, size_t experts);
   void account();

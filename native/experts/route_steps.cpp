@@ -14,7 +14,7 @@ void check_grid(const ExpertGrid& grid) {
   }
 }
 
-void check_steps(const ExpertGrid& grid, const RouteSteps& steps) {
+void check_steps(const ExpertGrid& grid, const RouteSteps& steps, uint64_t tokens_before) {
   const auto used = static_cast<size_t>(grid.used);
   const auto row = static_cast<size_t>(grid.layers) * used;
   if (steps.routes.size() % row != 0) {
@@ -25,11 +25,11 @@ void check_steps(const ExpertGrid& grid, const RouteSteps& steps) {
   const auto per_layer = static_cast<uint32_t>(grid.per_layer);
   uint32_t largest = 0;
   for (const int32_t expert : steps.routes) largest = std::max(largest, static_cast<uint32_t>(expert + 1));
-  if (largest > per_layer || steps.routes.empty()) {
+  if (largest > per_layer) {
     for (size_t i = 0; i < steps.routes.size(); ++i) {
       if (static_cast<uint32_t>(steps.routes[i] + 1) <= per_layer) continue;
-      fail(ErrorCode::kInvalidArgument, "token ", i / row, ", layer ", i % row / used, ": expert ", steps.routes[i],
-           " of ", grid.per_layer);
+      fail(ErrorCode::kInvalidArgument, "token ", tokens_before + i / row, ", layer ", i % row / used, ": expert ",
+           steps.routes[i], " of ", grid.per_layer);
     }
   }
   const size_t tokens = steps.routes.size() / row;

@@ -20,7 +20,8 @@ struct RouteSteps {
 
 // In what order the experts of a layer's request are asked for.
 enum class AccessOrder {
-  kResidentsFirst,  // as one request: each once, those that are here first
+  kEngine,          // as one request, as the engine does: each once, those that are here first
+  kResidentsFirst,  // each once; those that are here at the beginning are hits; then as kStrict, uncounted
   kStrict,          // each once, one by one in rising order, as requests of their own
   kRecorded,        // one by one as they stand in the routes, also those that several tokens use
 };
@@ -32,9 +33,10 @@ struct LayerRequest {
   size_t generating = 0;
 };
 
-// Throws Error(kInvalidArgument) naming token and layer of an expert that there is not, or what else is wrong.
+// Throw Error(kInvalidArgument) naming token and layer of an expert that there is not, or what else is wrong. There
+// were `tokens_before`.
 void check_grid(const ExpertGrid& grid);
-void check_steps(const ExpertGrid& grid, const RouteSteps& steps);
+void check_steps(const ExpertGrid& grid, const RouteSteps& steps, uint64_t tokens_before = 0);
 
 class StepRequests {
  public:

@@ -42,7 +42,7 @@ CacheSimulator::CacheSimulator(SimulatorOptions options)
 CacheSimulator::~CacheSimulator() = default;
 
 void CacheSimulator::push(const RouteSteps& steps) {
-  check_steps(options_.grid, steps);
+  check_steps(options_.grid, steps, tokens_[kDecode] + tokens_[kPrefill]);
   const size_t row = static_cast<size_t>(options_.grid.layers) * static_cast<size_t>(options_.grid.used);
   const size_t tokens = steps.routes.size() / row;
   for (size_t step = 0, token = 0; token < tokens; ++step) {
@@ -111,7 +111,7 @@ SimulatorResult CacheSimulator::finish() {
 // Lets Belady's optimum go through what has been held for it.
 void CacheSimulator::run_future() {
   if (!held_ || held_->requests.empty()) return;
-  const bool one_by_one = options_.order != AccessOrder::kResidentsFirst;
+  const bool one_by_one = options_.order != AccessOrder::kEngine;
   const auto uses = std::make_shared<const FutureUses>(held_->uses(options_.grid, one_by_one));
   for (const auto& run : runs_) {
     if (!run->knows_future()) continue;

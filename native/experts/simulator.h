@@ -27,10 +27,10 @@ struct SimulatedCache {
 
 struct SimulatorOptions {
   ExpertGrid grid;  // layers: those of the trace, all of them with experts
-  AccessOrder order = AccessOrder::kResidentsFirst;
+  AccessOrder order = AccessOrder::kEngine;
   std::vector<SimulatedCache> caches;
   std::optional<PredictionQuality> prediction;  // Belady's optimum goes without
-  std::optional<ReadCost> cost;
+  std::optional<ReadCost> cost;      // not with AccessOrder::kResidentsFirst, which does not say what is read
   std::vector<double> expert_bytes;  // [layer], for the cost
 };
 

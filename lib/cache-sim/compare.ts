@@ -1,0 +1,187 @@
+/** Caches of several policies and sizes, compared on one trace: what each would have hit, read and waited for. */
+
+import { fromNative } from '../errors.js';
+import { type NativeCacheSimulator, type NativePhaseCounts, nativeAddon } from '../native.js';
+import { DECODE, PREFILL, type Trace, type TraceTokens } from '../trace/trace.js';
+import { type Capacity, capacityOfBytes, capacityOfSlots, type Scope } from './capacity.js';
+import { type CompareCachesOptions, checkedOptions, type SimulatedPolicy } from './options.js';
+import { checkTokens, type StepFormer, stepsAsRecorded, stepsSideBySide, tokensOfPhase } from './steps.js';
+import { RouteSummary } from './summary.js';
+
+/** What one cache did to the tokens of one phase. */
+export interface CacheRow {
+  policy: SimulatedPolicy;
+  scope: Scope;
+  /** Experts that memory has places for: in all, or of each layer where the scope is `layer`. */
+  slots: number;
+  /** Of all experts, the share that has a place. */
+  share: number;
+  /** The bytes asked for; null where slots were. */
+  capacityBytes: number | null;
+  /** Sequences side by side. */
+  batch: number;
+  phase: 'prefill' | 'decode';
+  tokens: number;
+  /** Uses of experts: hits and misses. One per expert, layer and step, or by the order of access. */
+  accesses: number;
+  hits: number;
+  /** hits / accesses; 0 without any. */
+  hitRate: number;
+  misses: number;
+  missesPerToken: number;
+  /** Of the hits, those that a prediction had fetched. */
+  prefetchHits: number;
+  /** Experts that were fetched ahead, and of these, those that were never used. */
+  prefetches: number;
+  wastedPrefetches: number;
+  /** Experts that were read: misses and prefetches. */
+  loads: number;
+  /** Of these; null if the sizes of experts are not known. */
+  bytes: number | null;
+  bytesPerToken: number | null;
+  /** By the cost model; null without one. */
+  seconds: number | null;
+  stallSeconds: number | null;
+  tokensPerSecond: number | null;
+}
+
+/**
+ * Simulates every policy with every capacity and batch in one pass over the trace, or in two where something has to be known
+ * beforehand: how long sequences are, for batches and caches that begin empty; or which experts are used most, for `static`
+ * without a list. By the rules of the engine's own cache, off this thread.
+ *
+ * @returns rows by batch, policy, capacity and phase; phases without tokens are left out
+ * @throws InvalidArgumentError naming the option, or the place in the trace
+ */
+export async function compareCaches(trace: Trace, options: CompareCachesOptions): Promise<CacheRow[]> {
+  const chosen = checkedOptions(options, trace);
+  const { batches, scope, signal } = chosen;
+  const capacities = [
+    ...chosen.slots.map((slots) => capacityOfSlots(trace, slots, scope)),
+    ...chosen.bytes.map((bytes) => capacityOfBytes(trace, bytes, scope, chosen.expertBytes as number[])),
+  ];
+  const grouped = chosen.emptyPerSequence || batches.some((batch) => batch > 1);
+  const needsHot = chosen.policies.includes('static') && !chosen.hot;
+  const summary = grouped || needsHot ? await summaryOf(trace, chosen.phase, signal) : undefined;
+  const hot = Int32Array.from(chosen.hot ?? (needsHot ? (summary as RouteSummary).mostUsed() : []));
+
+  const caches = chosen.policies.flatMap((policy) => capacities.map((capacity) => ({ policy, capacity })));
+  const simulations = batches.map((batch) => ({
+    batch,
+    former: formerFor(trace, chosen, batch, summary),
+    simulator: new (nativeAddon().CacheSimulator)({
+      layers: trace.layers,
+      experts: trace.experts,
+      expertsUsed: trace.k,
+      order: chosen.order,
+      caches: caches.map(({ policy, capacity }) => ({
+        policy,
+        ...capacity.classes,
+        ...(policy === 'static' ? { hot } : {}),
+      })),
+      prediction: chosen.prediction,
+      cost: chosen.cost,
+      expertBytes: chosen.expertBytes && Float64Array.from(chosen.expertBytes),
+    }),
+  }));
+  try {
+    for await (const tokens of chunksOf(trace, chosen.phase, signal)) {
+      await Promise.all(simulations.map(({ former, simulator }) => simulate(simulator, former.add(tokens))));
+    }
+    const rows: CacheRow[] = [];
+    for (const { batch, former, simulator } of simulations) {
+      await simulate(simulator, former.end());
+      const results = await simulator.finish();
+      results.forEach((counts, i) => {
+        const cache = { ...(caches[i] as (typeof caches)[number]), scope, batch };
+        for (const phase of ['prefill', 'decode'] as const) {
+          if (counts[phase].tokens > 0) rows.push(rowOf(cache, phase, counts[phase], chosen));
+        }
+      });
+    }
+    return rows;
+  } catch (error) {
+    throw fromNative(error);
+  }
+}
+
+type Chosen = ReturnType<typeof checkedOptions>;
+
+function formerFor(trace: Trace, chosen: Chosen, batch: number, summary: RouteSummary | undefined): StepFormer {
+  const { promptTokens, emptyPerSequence } = chosen;
+  if (batch === 1 && !emptyPerSequence) return stepsAsRecorded(trace, promptTokens);
+  const { lengths } = summary as RouteSummary;
+  return stepsSideBySide(trace, { batch, promptTokens, lengths, begins: emptyPerSequence });
+}
+
+async function simulate(simulator: NativeCacheSimulator, steps: ReturnType<StepFormer['add']>): Promise<void> {
+  for (const { begins, ...step } of steps) {
+    if (begins) await simulator.emptyCaches();
+    await simulator.push(step);
+  }
+}
+
+const phaseNumbers = { prefill: PREFILL, decode: DECODE, all: undefined } as const;
+
+async function* chunksOf(
+  trace: Trace,
+  phase: keyof typeof phaseNumbers,
+  signal: AbortSignal | undefined,
+): AsyncIterable<TraceTokens> {
+  for await (const tokens of trace.chunks()) {
+    signal?.throwIfAborted();
+    checkTokens(trace, tokens);
+    yield tokensOfPhase(trace, tokens, phaseNumbers[phase]);
+  }
+}
+
+async function summaryOf(
+  trace: Trace,
+  phase: keyof typeof phaseNumbers,
+  signal: AbortSignal | undefined,
+): Promise<RouteSummary> {
+  const summary = new RouteSummary(trace);
+  for await (const tokens of chunksOf(trace, phase, signal)) summary.add(tokens);
+  return summary;
+}
+
+function rowOf(
+  { policy, scope, batch, capacity }: { policy: SimulatedPolicy; scope: Scope; batch: number; capacity: Capacity },
+  phase: 'prefill' | 'decode',
+  counts: NativePhaseCounts,
+  { expertBytes, cost }: Chosen,
+): CacheRow {
+  const { tokens, wastedPrefetches, seconds, stallSeconds } = counts;
+  const sum = (values: Float64Array) => values.reduce((total, value) => total + value, 0);
+  const [hits, misses, prefetches] = [sum(counts.hits), sum(counts.misses), sum(counts.prefetches)];
+  const bytes = expertBytes
+    ? expertBytes.reduce(
+        (total, size, layer) => total + size * ((counts.misses[layer] ?? 0) + (counts.prefetches[layer] ?? 0)),
+        0,
+      )
+    : null;
+  return {
+    policy,
+    scope,
+    slots: capacity.slots,
+    share: capacity.share,
+    capacityBytes: capacity.capacityBytes ?? null,
+    batch,
+    phase,
+    tokens,
+    accesses: hits + misses,
+    hits,
+    hitRate: hits / (hits + misses || 1),
+    misses,
+    missesPerToken: misses / tokens,
+    prefetchHits: sum(counts.prefetchHits),
+    prefetches,
+    wastedPrefetches,
+    loads: misses + prefetches,
+    bytes,
+    bytesPerToken: bytes === null ? null : bytes / tokens,
+    seconds: cost ? seconds : null,
+    stallSeconds: cost ? stallSeconds : null,
+    tokensPerSecond: cost ? tokens / seconds : null,
+  };
+}
