@@ -59,7 +59,7 @@ describe('trace', () => {
     expect(await problem('record', folder, '-o', 'x')).toMatch(/^2 moeflow: no model/);
     writeFileSync(join(folder, 'c.jsonl'), '{"text": "a"}\n');
     expect(await problem('record', join(folder, 'c.jsonl'), ...demo, '-o', join(folder, '../r'))).toMatch(
-      /^2 .*c\.jsonl:1 must be a JSON string, or an object/,
+      /^2 .*c\.jsonl:1 must be a JSON string, or an object with "prompt"/,
     );
     expect(await problem('info', join(folder, 'a.txt'))).toMatch(/^1 .*a\.txt is in no format that is known/);
     expect(await problem('info', join(folder, 'd.txt'))).toMatch(/^1 .*cannot read .*d\.txt/);

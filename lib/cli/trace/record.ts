@@ -29,7 +29,8 @@ export function addRecord(trace: Command): void {
     .addHelpText(
       'after',
       `
-Ctrl-C ends the recording after what was computed so far. A line of a .jsonl file is a string, or an object with "prompt".
+Ctrl-C ends the recording after what was computed so far. A line of a .jsonl file is a string, or
+an object with "prompt" (a text) or "tokens" (ids).
 
 Examples:
   $ moeflow trace record prompts/ -m olmoe.gguf -o routes/ --max-tokens 256
@@ -69,18 +70,22 @@ async function* promptsOf(files: string[], chat: boolean): AsyncGenerator<Prompt
   for (const path of files) {
     const text = await readFile(path, 'utf8');
     const prompts = path.endsWith('.jsonl') ? promptsOfLines(text, path) : [text.replace(/\r?\n$/, '')];
-    for (const prompt of prompts) yield chat ? [{ role: 'user', content: prompt }] : prompt;
+    for (const prompt of prompts) {
+      yield chat && typeof prompt === 'string' ? [{ role: 'user', content: prompt }] : prompt;
+    }
   }
 }
 
-function promptsOfLines(text: string, path: string): string[] {
+function promptsOfLines(text: string, path: string): (string | number[])[] {
   return text.split('\n').flatMap((line, i) => {
     if (line.trim() === '') return [];
     try {
-      const value = JSON.parse(line) as string | { prompt?: string };
-      const prompt = typeof value === 'string' ? value : value.prompt;
-      if (typeof prompt === 'string') return [prompt];
+      const value = JSON.parse(line) as string | { prompt?: string; tokens?: number[] };
+      const prompt = typeof value === 'string' ? value : (value.prompt ?? value.tokens);
+      if (typeof prompt === 'string' || Array.isArray(prompt)) return [prompt];
     } catch {}
-    throw new UsageError(`${path}:${i + 1} must be a JSON string, or an object with a string "prompt"`);
+    throw new UsageError(
+      `${path}:${i + 1} must be a JSON string, or an object with "prompt" (a text) or "tokens" (ids)`,
+    );
   });
 }
