@@ -56,7 +56,11 @@ export class TraceWriter implements AsyncDisposable {
     return writer;
   }
 
-  /** @throws InvalidFileError for tokens that are not what the header says; MoeflowError `IO` */
+  /**
+   * One call at a time. An error of the disk takes the part under way with it; those before stay.
+   *
+   * @throws InvalidFileError for tokens that are not what the header says; MoeflowError `IO`
+   */
   async write(tokens: TraceTokens): Promise<void> {
     checkTokens(this.#header, tokens, (row) => `${this.path}: token ${row} of those to write`);
     this.#weighted ??= tokens.weights !== undefined;
@@ -71,6 +75,8 @@ export class TraceWriter implements AsyncDisposable {
         performance.now() - this.#partBegan >= 1000 * this.#options.partSeconds;
       if (full && !this.#single) await this.#end();
     } catch (error) {
+      await this.#part?.discard().catch(() => {});
+      this.#part = undefined;
       throw ioError(this.path, error);
     }
   }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { parquetWriteFile } from 'hyparquet-writer';
 import { describe, expect, it } from 'vitest';
-import { openTrace, TraceWriter } from '../../lib/index.js';
+import { InvalidFileError, openTrace, TraceWriter } from '../../lib/index.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
 import { contentOf, header, small, tokens } from './tokens.js';
 
@@ -121,8 +121,28 @@ describe('a Parquet file that is damaged', () => {
     bytes.fill(0xff, 4, 200);
     writeFileSync(file, bytes);
     await expect(contentOf(await openTrace(file))).rejects.toThrow(
-      /one\.parquet(: row | is damaged between rows 0 and 4)/,
+      /one\.parquet(: row | cannot be read from row 0 on)/,
     );
+  });
+
+  it('anywhere is an error that says so, or another trace; never the end of the process', async () => {
+    const file = await written(join(temporaryDirectory(), 'one.parquet'));
+    const sound = readFileSync(file);
+    let state = 7; // xorshift
+    const random = (below: number) => {
+      state ^= state << 13;
+      state ^= state >>> 17;
+      state ^= state << 5;
+      return (state >>> 0) % below;
+    };
+    for (let i = 0; i < 1500; i++) {
+      const bytes = Buffer.from(sound);
+      for (let change = 0; change <= i % 3; change++) bytes[random(bytes.length)] = random(256);
+      writeFileSync(file, bytes);
+      await openTrace(file)
+        .then(contentOf)
+        .catch((error) => expect(error).toBeInstanceOf(InvalidFileError));
+    }
   });
 
   it('or is no trace, or of another trace, is an error', async () => {
@@ -183,6 +203,6 @@ describe('a Parquet file that is damaged', () => {
       ],
       ['decode', 'dekode'],
     );
-    expect(await problem()).toContain('row 1: phase 255; it must be prefill or decode');
+    expect(await problem()).toContain('row 1: phase is dekode, not prefill or decode');
   });
 });

@@ -5,13 +5,15 @@ import {
   asyncBufferFromFile,
   type FileMetaData,
   parquetMetadataAsync,
-  parquetReadObjects,
+  parquetScan,
+  type RowGroup,
 } from 'hyparquet';
 
 import { InvalidFileError } from '../../errors.js';
 import { checkTokens } from '../check-tokens.js';
 import { headerFromJson, headerKey, headerToJson } from '../header.js';
 import { phases, type Trace, type TraceHeader, type TraceTokens } from '../trace.js';
+import { readRowGroup } from './row-group.js';
 
 interface Part {
   path: string;
@@ -58,51 +60,83 @@ async function openPart(path: string): Promise<Part> {
 async function* chunksOf({ path, file, metadata, header }: Part): AsyncGenerator<TraceTokens> {
   let rowStart = 0;
   for (const group of metadata.row_groups) {
-    const rowEnd = rowStart + Number(group.num_rows);
-    const rows = await parquetReadObjects({ file, metadata, rowStart, rowEnd }).catch((cause: Error) => {
-      throw new InvalidFileError(`${path} is damaged between rows ${rowStart} and ${rowEnd}: ${cause.message}`, {
-        cause,
-      });
-    });
     const start = rowStart;
     const where = (row: number) => `${path}: row ${start + row}`;
-    const tokens = tokensOfRows(header, rows as Row[], where);
+    const columns = await columnsOf(file, metadata, group, rowStart, header).catch((cause: Error) => {
+      throw new InvalidFileError(`${path} cannot be read from row ${start} on: ${cause.message}`, { cause });
+    });
+    const tokens = tokensOfColumns(header, columns, where);
     checkTokens(header, tokens, where);
     if (tokens.count > 0) yield tokens;
-    rowStart = rowEnd;
+    rowStart += tokens.count;
   }
 }
 
-interface Row {
-  sequence: number;
-  position: number;
-  token: number | null;
-  phase: (typeof phases)[number];
-  experts: number[];
-  weights?: number[];
+/** By column, a value or a list per row. */
+type Columns = Record<string, ArrayLike<unknown>>;
+
+async function columnsOf(
+  file: AsyncBuffer,
+  metadata: FileMetaData,
+  group: RowGroup,
+  rowStart: number,
+  { layers, k }: TraceHeader,
+): Promise<Columns> {
+  const columns: Columns = {};
+  const names = metadata.schema.map(({ name }) => name);
+  const rows = Number(group.num_rows);
+  const inMemory = rows > 0 ? await readRowGroup(file, metadata, group, layers * k) : file;
+  const scan = await parquetScan({
+    file: inMemory,
+    metadata,
+    rowStart,
+    rowEnd: rowStart + rows,
+    useOffsetIndex: false,
+  });
+  // One after the other: of several that fail, only one would be waited for.
+  for (const column of ['sequence', 'position', 'token', 'phase', 'experts', 'weights']) {
+    if (!names.includes(column)) continue;
+    const values = await scan.readColumn({ column, rowStart, rowEnd: rowStart + rows });
+    if (values.length !== rows) throw new Error(`column ${column} has ${values.length} rows of ${rows}`);
+    columns[column] = values;
+  }
+  return columns;
 }
 
-function tokensOfRows({ layers, k }: TraceHeader, rows: Row[], where: (row: number) => string): TraceTokens {
+function tokensOfColumns({ layers, k }: TraceHeader, columns: Columns, where: (row: number) => string): TraceTokens {
   const width = layers * k;
-  const flat = <T extends Int32Array | Float32Array>(all: T, name: 'experts' | 'weights'): T => {
-    rows.forEach((row, i) => {
-      const values = row[name];
-      if (values?.length !== width) {
+  const count = columns.sequence?.length ?? 0;
+  const flat = <T extends Int32Array | Float32Array>(all: T, name: string): T => {
+    const lists = columns[name] as ArrayLike<ArrayLike<number> | undefined>;
+    for (let row = 0; row < count; row++) {
+      const list = lists[row];
+      if (list?.length !== width) {
         throw new InvalidFileError(
-          `${where(i)}: ${values?.length ?? 'no'} ${name}; ${layers} layers x ${k} are ${width}`,
+          `${where(row)}: ${list?.length ?? 'no'} ${name}; ${layers} layers x ${k} are ${width}`,
         );
       }
-      all.set(values, i * width);
-    });
+      all.set(list, row * width);
+    }
     return all;
   };
+  const integers = (name: string, none?: number) =>
+    Int32Array.from({ length: count }, (_, row) => {
+      const value = columns[name]?.[row] ?? none;
+      if (!Number.isInteger(value)) throw new InvalidFileError(`${where(row)}: ${name} is ${value}`);
+      return value as number;
+    });
   return {
-    count: rows.length,
-    sequence: Int32Array.from(rows, (row) => row.sequence),
-    position: Int32Array.from(rows, (row) => row.position),
-    token: Int32Array.from(rows, (row) => row.token ?? -1),
-    phase: Uint8Array.from(rows, (row) => (phases.includes(row.phase) ? phases.indexOf(row.phase) : 255)),
-    experts: flat(new Int32Array(rows.length * width), 'experts'),
-    weights: rows[0]?.weights ? flat(new Float32Array(rows.length * width), 'weights') : undefined,
+    count,
+    sequence: integers('sequence'),
+    position: integers('position'),
+    token: integers('token', -1),
+    phase: Uint8Array.from({ length: count }, (_, row) => {
+      const phase = phases.indexOf(columns.phase?.[row] as (typeof phases)[number]);
+      if (phase < 0)
+        throw new InvalidFileError(`${where(row)}: phase is ${columns.phase?.[row]}, not prefill or decode`);
+      return phase;
+    }),
+    experts: flat(new Int32Array(count * width), 'experts'),
+    weights: columns.weights ? flat(new Float32Array(count * width), 'weights') : undefined,
   };
 }
