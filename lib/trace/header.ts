@@ -9,6 +9,7 @@ import type { TraceHeader } from './trace.js';
 export const headerKey = 'moeflow.trace';
 
 const formatVersion = 1;
+const mostExperts = 2 ** 24;
 
 const fields = {
   version: check.integer(1, 2 ** 31),
@@ -51,6 +52,9 @@ export function checkShape({ layers, experts, k, expertBytes }: TraceHeader): vo
   for (const [name, value] of Object.entries({ layers, experts, k })) {
     if (!Number.isInteger(value) || value < 1) throw new Error(`${name} must be an integer of at least 1, is ${value}`);
   }
+  // Who counts per layer and expert, or holds a few thousand tokens, must find the memory for it.
+  if (layers * experts > mostExperts)
+    throw new Error(`${layers} layers of ${experts} experts are more than ${mostExperts}`);
   if (k > experts) throw new Error(`a token cannot use ${k} of ${experts} experts`);
   if (expertBytes && expertBytes.length !== layers) {
     throw new Error(`there are ${layers} layers and expertBytes for ${expertBytes.length}`);

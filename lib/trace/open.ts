@@ -5,6 +5,7 @@ import { basename, dirname, join } from 'node:path';
 import { InvalidArgumentError, InvalidFileError } from '../errors.js';
 import { check, checkOptions } from '../options.js';
 import { concatenate } from './concatenate.js';
+import { checkShape } from './header.js';
 import type { ImportOptions, Sample, TraceFormat } from './import/format.js';
 import { importFormats } from './import/formats.js';
 import { cannotRead, headOf } from './import/lines.js';
@@ -41,7 +42,13 @@ export async function openTrace(path: string | readonly string[], options: OpenT
   if (files) return openParquet(files);
   const traces: { path: string; trace: Trace }[] = [];
   for (const sample of samples) {
-    traces.push({ path: sample.path, trace: await formatOf(sample, options).open(sample.path, options) });
+    const trace = await formatOf(sample, options).open(sample.path, options);
+    try {
+      checkShape(trace);
+    } catch (cause) {
+      throw new InvalidFileError(`${sample.path}: ${(cause as Error).message}`, { cause });
+    }
+    traces.push({ path: sample.path, trace });
   }
   return concatenate(traces);
 }

@@ -117,6 +117,8 @@ describe('big-moe-on-edge', () => {
     expect(await problem((lines) => lines.with(6, '0,1,2,0'))).toBe(':12: 4 values for 9 columns');
     expect(await problem((lines) => lines.with(6, '0,1,x,0,0,0,0.7,1,0'))).toBe(':12: step is "x", not an integer');
     expect(await problemOf(file('t.csv', preamble.join('\n')))).toContain('there are no routes in it');
+    const huge = text().replace('n_layer=2', 'n_layer=2000000000');
+    expect(await problemOf(file('t.csv', huge))).toContain('2000000000 layers of 4 experts are more than');
   });
 });
 

@@ -22,10 +22,10 @@ export class TokenBuffer {
   readonly #size: number;
   #tokens: TraceTokens;
 
-  constructor(header: TraceHeader, weighted: boolean, size = 4096) {
+  constructor(header: TraceHeader, weighted: boolean) {
     this.#header = header;
     this.#weighted = weighted;
-    this.#size = size;
+    this.#size = Math.max(1, Math.min(4096, Math.floor(2 ** 22 / (header.layers * header.k))));
     this.#tokens = this.#empty();
   }
 
