@@ -53,3 +53,17 @@ export {
 export type { Model, Prompt } from './model/model.js';
 export { planMemory } from './model/plan.js';
 export { type EncodeOptions, Tokenizer } from './tokenizer/index.js';
+export { type OpenTraceOptions, openTrace, traceFormats } from './trace/open.js';
+export { type Recording, type RecordOptions, recordTrace } from './trace/record.js';
+export { type LayerStatistics, type Reuse, type TraceStatistics, traceStatistics } from './trace/statistics.js';
+export {
+  DECODE,
+  NOT_RECORDED,
+  PREFILL,
+  type Trace,
+  type TraceHeader,
+  type TraceTokens,
+  tokensOf,
+  traceInMemory,
+} from './trace/trace.js';
+export { TraceWriter, type TraceWriterOptions } from './trace/writer.js';

@@ -52,6 +52,8 @@ export interface NativeModelFacts {
   trainedContextLength: number;
   expertBytes: number;
   denseBytes: number;
+  /** Of one expert, for each layer with experts. */
+  expertBytesByLayer: number[];
   smallestExpertBytes: number;
   largestExpertBytes: number;
   activeBytesPerToken: number;

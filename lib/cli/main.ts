@@ -1,19 +1,19 @@
 #!/usr/bin/env node
 /** The command `moeflow`. Each command is a file of its own; this one joins them and turns errors into exit codes. */
 
-import { createRequire } from 'node:module';
 import { Command } from 'commander';
+import { version } from '../version.js';
 import { addDoctor } from './doctor.js';
 import { reportFailure, usageOutput } from './failure.js';
 import { addFit } from './fit.js';
 import { addGenerate } from './generate.js';
 import { addInspect } from './inspect.js';
+import { addTrace } from './trace/index.js';
 
 function createProgram(): Command {
-  const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };
   const program = new Command('moeflow')
     .description('Runs Mixture-of-Experts language models from GGUF files, in this process.')
-    .version(version, '-v, --version', 'print the version')
+    .version(version(), '-v, --version', 'print the version')
     .helpOption('-h, --help', 'print this help')
     .helpCommand('help [command]', 'print the help of a command')
     .configureHelp({ showGlobalOptions: false })
@@ -26,6 +26,7 @@ Examples:
   $ moeflow generate --model olmoe.gguf "The capital of France is" --max-tokens 32
   $ moeflow inspect olmoe.gguf
   $ moeflow fit olmoe.gguf --ram 2GiB
+  $ moeflow trace record prompts/ --model olmoe.gguf --out routes/
   $ moeflow doctor
 
 "moeflow help <command>" tells more. Environment: MOEFLOW_MODEL (default of --model), MOEFLOW_CPU (default of --cpu),
@@ -35,6 +36,7 @@ MOEFLOW_ADDON (path of the native addon to load).`,
   addGenerate(program);
   addInspect(program);
   addFit(program);
+  addTrace(program);
   addDoctor(program);
   return program;
 }

@@ -20,6 +20,8 @@ export interface ModelInfo {
   expertsUsed: number;
   /** Of the largest expert; layers of mixed files differ. */
   bytesPerExpert: number;
+  /** Of one expert, for each layer with experts. */
+  bytesPerExpertByLayer: number[];
   /** Bytes of all experts, and of everything else. */
   expertBytes: number;
   denseBytes: number;
@@ -55,6 +57,7 @@ export function modelInfo(native: NativeModelInfo): ModelInfo {
     experts: native.experts,
     expertsUsed: native.expertsUsed,
     bytesPerExpert: native.largestExpertBytes,
+    bytesPerExpertByLayer: native.expertBytesByLayer,
     expertBytes: native.expertBytes,
     denseBytes: native.denseBytes,
     activeBytesPerToken: native.activeBytesPerToken,

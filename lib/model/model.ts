@@ -68,6 +68,22 @@ export class Model implements AsyncDisposable {
   }
 
   /**
+   * Token ids that {@link generate} would begin with.
+   *
+   * @throws as generate
+   */
+  promptTokens(prompt: Prompt): Int32Array {
+    const tokens = this.#tokensOf(prompt);
+    if (tokens.length === 0) throw new InvalidArgumentError('the prompt is empty; give at least one token of text');
+    if (tokens.length > this.info.contextLength) {
+      throw new ContextFullError(
+        `the prompt has ${tokens.length} tokens, the context ${this.info.contextLength}; shorten it or load with a larger contextLength`,
+      );
+    }
+    return tokens;
+  }
+
+  /**
    * Generates text. Iterate the result for pieces as they come, or await its `result`.
    *
    * @throws InvalidArgumentError for a wrong prompt or option, ContextFullError when the prompt does not fit,
@@ -76,7 +92,7 @@ export class Model implements AsyncDisposable {
   generate(prompt: Prompt, options?: GenerateOptions): Generation {
     this.#checkUsable();
     const checked = checkGenerateOptions(options);
-    const tokens = this.#promptTokens(prompt);
+    const tokens = this.promptTokens(prompt);
     const room = this.info.contextLength - tokens.length;
     const seed = checked.seed ?? randomBytes(6).readUIntBE(0, 6);
     const setting = {
@@ -110,7 +126,7 @@ export class Model implements AsyncDisposable {
    */
   async evaluate(tokens: readonly number[] | Int32Array, options: EvaluateOptions = {}): Promise<Evaluation> {
     this.#checkUsable();
-    const checked = this.#promptTokens(checkTokens(tokens, this.info.vocabulary));
+    const checked = this.promptTokens(checkTokens(tokens, this.info.vocabulary));
     return evaluate(this.#addon, this.#native, this.info, checked, options);
   }
 
@@ -153,17 +169,6 @@ export class Model implements AsyncDisposable {
 
   #checkUsable(): void {
     if (this.#disposed) throw new DisposedError();
-  }
-
-  #promptTokens(prompt: Prompt): Int32Array {
-    const tokens = this.#tokensOf(prompt);
-    if (tokens.length === 0) throw new InvalidArgumentError('the prompt is empty; give at least one token of text');
-    if (tokens.length > this.info.contextLength) {
-      throw new ContextFullError(
-        `the prompt has ${tokens.length} tokens, the context ${this.info.contextLength}; shorten it or load with a larger contextLength`,
-      );
-    }
-    return tokens;
   }
 
   #tokensOf(prompt: Prompt): Int32Array {

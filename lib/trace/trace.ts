@@ -11,6 +11,8 @@ export interface TraceHeader {
   /** Whether each token's experts are in the router's order, the most wanted first. */
   ranked: boolean;
   model?: string;
+  /** Tells files of one name apart: see {@link modelHash}. */
+  modelHash?: string;
   architecture?: string;
   /** [layers] bytes of one expert of each layer. */
   expertBytes?: number[];

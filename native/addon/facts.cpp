@@ -101,6 +101,7 @@ Napi::Object description_to_javascript(Napi::Env env, const ModelDescription& d)
   set("denseBytes", d.facts.dense_bytes);
   set("smallestExpertBytes", d.facts.smallest_expert_bytes);
   set("largestExpertBytes", d.facts.largest_expert_bytes);
+  object.Set("expertBytesByLayer", typed_array(env, d.facts.expert_bytes_by_layer));
   set("activeBytesPerToken", d.facts.active_bytes_per_token);
   set("kvBytesPerTokenF16", d.facts.kv_bytes_per_token_f16);
   set("kvBytesPerTokenF32", d.facts.kv_bytes_per_token_f32);

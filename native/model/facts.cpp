@@ -23,6 +23,7 @@ ModelFacts model_facts(const Model& model) {
       facts.smallest_expert_bytes = std::min(facts.smallest_expert_bytes, expert.bytes());
       facts.largest_expert_bytes = std::max(facts.largest_expert_bytes, expert.bytes());
     }
+    if (!layer.empty()) facts.expert_bytes_by_layer.push_back(layer.front().bytes());
     facts.expert_bytes += layer_bytes;
     if (!layer.empty()) active += layer_bytes / layer.size() * static_cast<uint64_t>(model.config.router.used);
   }

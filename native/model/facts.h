@@ -10,8 +10,9 @@
 namespace moeflow {
 
 struct ModelFacts {
-  uint64_t expert_bytes = 0;  // all experts together
-  uint64_t dense_bytes = 0;   // everything else that is loaded
+  uint64_t expert_bytes = 0;                    // all experts together
+  uint64_t dense_bytes = 0;                     // everything else that is loaded
+  std::vector<uint64_t> expert_bytes_by_layer;  // of one expert; layers with experts only
   uint64_t smallest_expert_bytes = 0;
   uint64_t largest_expert_bytes = 0;
   uint64_t active_bytes_per_token =

@@ -118,6 +118,7 @@ TEST_CASE("weights arrive in memory with exactly the file's bytes, and are count
 
     const ModelFacts facts = model_facts(model);
     const uint64_t bytes = q8_0 ? 34 * 3 * kWidth * kExpertWidth / 32 : 4 * 3 * kWidth * kExpertWidth;
+    CHECK(facts.expert_bytes_by_layer == std::vector<uint64_t>(2, bytes));
     CHECK(facts.smallest_expert_bytes == bytes);
     CHECK(facts.largest_expert_bytes == bytes);
     CHECK(facts.expert_bytes == bytes * 4 * 2);

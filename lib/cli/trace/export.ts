@@ -1,0 +1,53 @@
+/** `moeflow trace export`: a trace for other tools. */
+
+import { once } from 'node:events';
+import { createWriteStream } from 'node:fs';
+import { type Command, Option } from 'commander';
+import { exportFormats, type Sink } from '../../trace/export/formats.js';
+import { openTrace } from '../../trace/open.js';
+import { interruptible } from '../interruption.js';
+import { addOpenFlags, type OpenFlags, openOptions } from './open-flags.js';
+
+interface ExportFlags extends OpenFlags {
+  to: string;
+  out: string;
+}
+
+export function addExport(trace: Command): void {
+  const command = trace
+    .command('export')
+    .description('Writes a trace as CSV, JSON lines or a NumPy array.')
+    .argument('<trace...>', 'Parquet file, folder of its parts, or a file of a format that can be imported')
+    .addOption(new Option('--to <format>', 'what to write').choices(Object.keys(exportFormats)).makeOptionMandatory())
+    .requiredOption('-o, --out <file>', 'where to; "-" is standard output');
+  addOpenFlags(command)
+    .addHelpText(
+      'after',
+      `
+csv: a line per token, layer and expert. jsonl: a line per token. npy: int16 [tokens, layers, k], ids alone.
+
+Examples:
+  $ moeflow trace export routes/ --to npy -o routes.npy
+  $ moeflow trace export routes.parquet --to csv -o - | head`,
+    )
+    .action((paths: string[], flags: ExportFlags) => interruptible((signal) => exportTrace(paths, flags, signal)));
+}
+
+async function exportTrace(paths: string[], flags: ExportFlags, signal: AbortSignal): Promise<void> {
+  const trace = await openTrace(paths, openOptions(flags));
+  const stream = flags.out === '-' ? process.stdout : createWriteStream(flags.out);
+  const failed = once(stream, 'error').then(([error]) => {
+    throw error;
+  });
+  failed.catch(() => {});
+  const sink: Sink = (piece) => {
+    signal.throwIfAborted();
+    const written = new Promise<void>((resolve) => stream.write(piece, () => resolve()));
+    return Promise.race([written, failed]);
+  };
+  await exportFormats[flags.to]?.(trace, sink);
+  if (stream !== process.stdout) {
+    stream.end();
+    await Promise.race([once(stream, 'close'), failed]);
+  }
+}
