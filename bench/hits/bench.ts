@@ -4,15 +4,17 @@
 import { join } from 'node:path';
 import { compareCaches } from '../../lib/cache-sim/compare.js';
 import { type CompareCachesOptions, simulatedPolicies } from '../../lib/cache-sim/options.js';
-import { DECODE, type Trace, type TraceTokens, traceInMemory } from '../../lib/trace/trace.js';
+import { traceStatistics } from '../../lib/trace/statistics.js';
+import { type Trace, type TraceTokens, traceInMemory } from '../../lib/trace/trace.js';
 import { describeRun, warnIfBusy } from '../shared/machine.js';
 import { repository } from '../shared/runtimes.js';
 import { median } from '../shared/statistics.js';
 import { table } from '../shared/table.js';
 import { Checked } from './checked.js';
 import { demoTrace } from './demo-trace.js';
+import { openPublished, type PublishedTrace, published } from './published-traces.js';
 import { batched, globalHits, references } from './reference.js';
-import { bigMoeOnEdge, gptOss20b, warp } from './reference-traces.js';
+import { boundOf, wholeGroups } from './side-by-side.js';
 
 // Compiled code is not where the addon is looked for.
 process.env.MOEFLOW_ADDON ??= join(repository, 'build/Release/moeflow.node');
@@ -21,7 +23,7 @@ try {
   const [folder = process.env.MOEFLOW_TRACES] = process.argv.slice(2);
   if (folder) {
     await recount(folder);
-    await measureSpeed(gptOss20b(folder));
+    await measureSpeed(await repeated(await openPublished(folder, 'gpt-oss-20b'), 1));
   } else {
     console.log('Skipped: the reference values. Name the folder of published traces, or set MOEFLOW_TRACES to it.\n');
     await measureSpeed(await repeated(await demoTrace(), 50));
@@ -32,20 +34,14 @@ try {
 }
 
 async function recount(folder: string): Promise<void> {
-  const traces = new Map<string, Trace>([
-    ['gpt-oss-20b', gptOss20b(folder)],
-    ['OLMoE-1B-7B', warp(folder, 'trace_olmoe_299.jsonl', 'OLMoE-1B-7B', 64)],
-    ['Kimi-Linear-48B', warp(folder, 'trace_kimi_300.jsonl', 'Kimi-Linear-48B', 256)],
-    ['Qwen3-30B-A3B', bigMoeOnEdge(folder, 'qwen.route.csv')],
-    ['Gemma-4-26B', bigMoeOnEdge(folder, 'gemma.route.csv')],
-    ['gpt-oss-120b', bigMoeOnEdge(folder, 'gptoss.route.csv')],
-  ]);
+  const traces = new Map<string, Trace>();
+  for (const name of published) traces.set(name, await openPublished(folder, name));
   const checked = new Checked();
-  const named = (name: string) => traces.get(name) as Trace;
+  const named = (name: PublishedTrace) => traces.get(name) as Trace;
   for (const { trace, accesses, reuse, hits } of references) {
-    const [reused, uses] = await adjacentReuse(named(trace));
-    checked.add(trace, 'reused at once', reuse[0], reused, reuse[1]);
-    checked.add(trace, 'uses with one before', reuse[1], uses);
+    const statistics = await traceStatistics(named(trace));
+    checked.add(trace, 'reused at once', reuse[0], statistics.reuse.reused, reuse[1]);
+    checked.add(trace, 'uses with one before', reuse[1], statistics.reuse.of);
     const rows = await compareCaches(named(trace), {
       policies: ['lru', 'belady'],
       slots: hits.map(([slots]) => slots),
@@ -67,11 +63,10 @@ async function recount(folder: string): Promise<void> {
     });
     checked.row('OLMoE-1B-7B, all layers', rows, { policy: 'lru', slots }, hits, 38_272);
   }
-  const side = await longSequences(named('gpt-oss-20b'));
   for (const { batch, needs, hits } of batched) {
-    const whole = firstSequences(side, Math.floor(72 / batch) * batch);
+    const groups = await wholeGroups(named('gpt-oss-20b'), batch);
     for (const order of ['residents-first', 'strict'] as const) {
-      const rows = await compareCaches(whole, {
+      const rows = await compareCaches(groups, {
         policies: ['lru'],
         slots: hits.map(([slots]) => slots),
         scope: 'layer',
@@ -84,47 +79,18 @@ async function recount(folder: string): Promise<void> {
         checked.row(`gpt-oss-20b, ${batch} at once, ${order}`, rows, { policy: 'lru', slots }, expected, needs);
       }
     }
-  }
-  checked.report();
-}
-
-/** Of decoded tokens that follow another one of their sequence: uses of experts that this one used too, and all uses. */
-async function adjacentReuse({ layers, k, chunks }: Trace): Promise<[number, number]> {
-  let [reused, uses] = [0, 0];
-  const before = new Map<number, Int32Array>();
-  for await (const { count, sequence, phase, experts } of chunks()) {
-    for (let token = 0; token < count; token++) {
-      if (phase[token] !== DECODE) continue;
-      const now = experts.subarray(token * layers * k, (token + 1) * layers * k);
-      const last = before.get(sequence[token] as number);
-      for (let at = 0; last && at < now.length; at++) {
-        const layer = at - (at % k);
-        if (last.subarray(layer, layer + k).includes(now[at] as number)) reused++;
-        uses++;
-      }
-      before.set(sequence[token] as number, now);
+    for (const [slots, , , bound] of hits) {
+      const counted = await boundOf(groups, batch, slots);
+      checked.add(`gpt-oss-20b, ${batch} at once`, `bound, ${slots} slots: hits`, bound, counted, needs);
     }
   }
-  return [reused, uses];
+  checked.report();
 }
 
 async function repeated(trace: Trace, times: number): Promise<Trace> {
   const parts: TraceTokens[] = [];
   for await (const part of trace.chunks()) parts.push(part);
   return traceInMemory(trace, ...new Array<TraceTokens[]>(times).fill(parts).flat());
-}
-
-async function longSequences(trace: Trace): Promise<TraceTokens[] & { header: Trace }> {
-  const long: TraceTokens[] = [];
-  for await (const part of trace.chunks()) {
-    if (part.count >= 300) long.push({ ...part, count: 300 });
-  }
-  const ordered = long.map((_, j) => long[(29 * j) % long.length] as TraceTokens);
-  return Object.assign(ordered, { header: trace });
-}
-
-function firstSequences(sequences: TraceTokens[] & { header: Trace }, count: number): Trace {
-  return traceInMemory(sequences.header, ...sequences.slice(0, count));
 }
 
 /** Uses per second of each policy, by one simulation on one thread. */
@@ -141,7 +107,7 @@ async function measureSpeed(trace: Trace): Promise<void> {
     const line: string[] = [policy];
     for (const [, shape] of shapes) {
       const speeds: number[] = [];
-      for (let round = 0; round < 5; round++) {
+      for (let round = 0; round < 3; round++) {
         const start = performance.now();
         const rows = await compareCaches(trace, { policies: [policy], ...shape });
         const accesses = rows.reduce((sum, row) => sum + row.accesses, 0);

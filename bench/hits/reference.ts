@@ -1,10 +1,12 @@
+import type { PublishedTrace } from './published-traces.js';
+
 /**
  * Values of published traces, counted once by a script of its own that shares no code with moeflow. One cache per layer, empty
  * at the beginning of each sequence, decoded tokens only, uses one by one in the order of the file.
  */
 
 export interface Reference {
-  trace: string;
+  trace: PublishedTrace;
   accesses: number;
   /** Uses by a token of experts that the token before in the sequence used in the same layer, and the uses that have one before. */
   reuse: readonly [reused: number, uses: number];
@@ -91,25 +93,26 @@ export const globalHits = [
 
 /**
  * gpt-oss-20b with several sequences side by side: the 72 sequences of at least 300 tokens in the order e[29 j mod 72], whole
- * groups of `batch` of them, the first 300 tokens of each. Needs are the experts of a layer that any of a step's tokens uses.
+ * groups of `batch` of them, the first 300 tokens of each. Needs are the experts of a layer that any of a step's tokens uses. Slots
+ * per layer; hits of lru, residents first and strict; and what perfect prediction would hit.
  */
 export const batched = [
   {
     batch: 4,
     needs: 1_552_060,
     hits: [
-      [8, 664_521, 27_658],
-      [16, 1_202_048, 1_101_014],
-      [24, 1_467_480, 1_455_549],
+      [8, 664_521, 27_658, 1_028_712],
+      [16, 1_202_048, 1_101_014, 1_552_060],
+      [24, 1_467_480, 1_455_549, 1_552_060],
     ],
   },
   {
     batch: 16,
     needs: 646_390,
     hits: [
-      [8, 198_840, 1_425],
-      [16, 397_307, 5_991],
-      [24, 575_147, 424_908],
+      [8, 198_840, 1_425, 229_404],
+      [16, 397_307, 5_991, 454_994],
+      [24, 575_147, 424_908, 632_990],
     ],
   },
 ] as const;

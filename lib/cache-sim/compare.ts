@@ -2,10 +2,11 @@
 
 import { fromNative } from '../errors.js';
 import { type NativeCacheSimulator, type NativePhaseCounts, nativeAddon } from '../native.js';
-import { DECODE, PREFILL, type Trace, type TraceTokens } from '../trace/trace.js';
+import type { Trace } from '../trace/trace.js';
 import { type Capacity, capacityOfBytes, capacityOfSlots, type Scope } from './capacity.js';
+import { type ChosenPhase, chunksOfPhase } from './chunks.js';
 import { type CompareCachesOptions, checkedOptions, type SimulatedPolicy } from './options.js';
-import { checkTokens, type StepFormer, stepsAsRecorded, stepsSideBySide, tokensOfPhase } from './steps.js';
+import { type StepFormer, stepsAsRecorded, stepsSideBySide } from './steps.js';
 import { RouteSummary } from './summary.js';
 
 /** What one cache did to the tokens of one phase. */
@@ -85,7 +86,7 @@ export async function compareCaches(trace: Trace, options: CompareCachesOptions)
     }),
   }));
   try {
-    for await (const tokens of chunksOf(trace, chosen.phase, signal)) {
+    for await (const tokens of chunksOfPhase(trace, chosen.phase, signal)) {
       await Promise.all(simulations.map(({ former, simulator }) => simulate(simulator, former.add(tokens))));
     }
     const rows: CacheRow[] = [];
@@ -121,27 +122,9 @@ async function simulate(simulator: NativeCacheSimulator, steps: ReturnType<StepF
   }
 }
 
-const phaseNumbers = { prefill: PREFILL, decode: DECODE, all: undefined } as const;
-
-async function* chunksOf(
-  trace: Trace,
-  phase: keyof typeof phaseNumbers,
-  signal: AbortSignal | undefined,
-): AsyncIterable<TraceTokens> {
-  for await (const tokens of trace.chunks()) {
-    signal?.throwIfAborted();
-    checkTokens(trace, tokens);
-    yield tokensOfPhase(trace, tokens, phaseNumbers[phase]);
-  }
-}
-
-async function summaryOf(
-  trace: Trace,
-  phase: keyof typeof phaseNumbers,
-  signal: AbortSignal | undefined,
-): Promise<RouteSummary> {
+async function summaryOf(trace: Trace, phase: ChosenPhase, signal: AbortSignal | undefined): Promise<RouteSummary> {
   const summary = new RouteSummary(trace);
-  for await (const tokens of chunksOf(trace, phase, signal)) summary.add(tokens);
+  for await (const tokens of chunksOfPhase(trace, phase, signal)) summary.add(tokens);
   return summary;
 }
 

@@ -180,7 +180,7 @@ function expertBytesOf({ expertBytes }: CompareCachesOptions, trace: TraceHeader
   return sizes;
 }
 
-function bytesOf(size: number | string): number {
+export function bytesOf(size: number | string): number {
   return typeof size === 'number' ? size : (parseSize(size) as number);
 }
 

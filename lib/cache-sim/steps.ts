@@ -256,7 +256,7 @@ export function tokensOfPhase(
 }
 
 /** @throws InvalidArgumentError if the arrays of a chunk do not fit each other */
-export function checkTokens({ layers, k }: TraceHeader, { count, sequence, phase, experts }: TraceTokens): void {
+export function checkLengths({ layers, k }: TraceHeader, { count, sequence, phase, experts }: TraceTokens): void {
   const wrong = (name: string, length: number, wanted: number) => {
     throw new InvalidArgumentError(
       `the trace has ${length} values of ${name} for ${count} tokens; ${wanted} are needed`,

@@ -3,6 +3,7 @@
 
 import { Command } from 'commander';
 import { version } from '../version.js';
+import { addCache } from './cache.js';
 import { addDoctor } from './doctor.js';
 import { reportFailure, usageOutput } from './failure.js';
 import { addFit } from './fit.js';
@@ -27,6 +28,7 @@ Examples:
   $ moeflow inspect olmoe.gguf
   $ moeflow fit olmoe.gguf --ram 2GiB
   $ moeflow trace record prompts/ --model olmoe.gguf --out routes/
+  $ moeflow cache routes/ --slots 64,128,256 --html report.html
   $ moeflow doctor
 
 "moeflow help <command>" tells more. Environment: MOEFLOW_MODEL (default of --model), MOEFLOW_CPU (default of --cpu),
@@ -37,6 +39,7 @@ MOEFLOW_ADDON (path of the native addon to load).`,
   addInspect(program);
   addFit(program);
   addTrace(program);
+  addCache(program);
   addDoctor(program);
   return program;
 }

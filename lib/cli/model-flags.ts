@@ -1,9 +1,9 @@
 /** The flags that name a model and how it runs, and loading it by them. */
 
-import { readFile } from 'node:fs/promises';
 import { type Command, Option } from 'commander';
 import { loadModel, type Model, type Policy, type Prefetch, policies, prefetchModes } from '../index.js';
 import { UsageError } from './failure.js';
+import { readHotList } from './hot-list.js';
 import { createLoadBar } from './load-bar.js';
 import { addMemoryFlags, type MemoryFlags, memoryOptions } from './memory-flags.js';
 import { integer } from './numbers.js';
@@ -54,15 +54,5 @@ export async function loadByFlags(flags: ModelFlags, signal: AbortSignal): Promi
     });
   } finally {
     bar.stop();
-  }
-}
-
-async function readHotList(path: string | undefined): Promise<[number, number][] | undefined> {
-  if (path === undefined) return undefined;
-  const text = await readFile(path, 'utf8');
-  try {
-    return JSON.parse(text) as [number, number][];
-  } catch (error) {
-    throw new UsageError(`--hot ${path}: not JSON (${(error as Error).message})`);
   }
 }

@@ -1,6 +1,7 @@
 /** Numbers of the command line. Nothing is guessed: "12abc", "" and "1e3" for a count are errors. */
 
 import { InvalidArgumentError } from 'commander';
+import { type SimulatedPolicy, simulatedPolicies } from '../cache-sim/options.js';
 import { parseSize } from '../sizes.js';
 
 export function integer(low: number, high = Number.MAX_SAFE_INTEGER): (text: string) => number {
@@ -40,4 +41,30 @@ export function tokenIds(text: string): number[] {
     throw new InvalidArgumentError('It must be token ids with commas between them, as in 1,2,3.');
   }
   return text.split(',').map(Number);
+}
+
+/** Lists have commas between their elements: "4,8,16". */
+export function integers(low: number, high: number): (text: string) => number[] {
+  return (text) => text.split(',').map((part) => integer(low, high)(part.trim()));
+}
+
+export function sizes(text: string): number[] {
+  return text.split(',').map(size);
+}
+
+/** "2GB/s" as bytes per second. */
+export function bandwidth(text: string): number {
+  const bytes = parseSize(text.replace(/\s*\/\s*s\s*$/, ''));
+  if (bytes === undefined) throw new InvalidArgumentError('It must be a size per second, as in 2GB/s.');
+  return bytes;
+}
+
+/** Undefined for all. */
+export function policyNames(text: string): SimulatedPolicy[] | undefined {
+  if (text === 'all') return undefined;
+  return text.split(',').map((part) => {
+    const policy = simulatedPolicies.find((name) => name === part.trim());
+    if (policy) return policy;
+    throw new InvalidArgumentError(`"${part.trim()}" is none of all, ${simulatedPolicies.join(', ')}.`);
+  });
 }
