@@ -121,7 +121,7 @@ function facts(trace: Trace, summary: RouteSummary, options: CompareCachesOption
     ['trace', `${trace.layers} layers, ${trace.k} of ${trace.experts} experts per token`],
     [
       'tokens',
-      `${count(summary.tokens)} in ${count(summary.lengths.size)} sequences${phase === 'all' ? '' : `, ${phase} only`}`,
+      `${count(summary.tokens)} in ${count(summary.lengths.size)} ${summary.lengths.size === 1 ? 'sequence' : 'sequences'}${phase === 'all' ? '' : `, ${phase} only`}`,
     ],
     ['places', scope === 'global' ? 'shared by all layers' : 'of each layer by itself'],
     ['order of access', order],
@@ -166,8 +166,10 @@ ${charts('-speed', 'Tokens per second against capacity')}`);
   return sections;
 }
 
-function loadSection({ layers, experts }: Trace): string {
-  const key = [0, 0.5, 1, 2, 4, 8]
+function loadSection({ layers, experts, k }: Trace): string {
+  // No load is above that of an expert that every token uses.
+  const key = [0, 0.5, 1, 2, 4, 8, 16]
+    .filter((load) => load <= Math.max(1, experts / k))
     .map(
       (load) =>
         `<span><i data-load="${load}"></i>${load === 1 ? 'the mean' : load === 0 ? 'not used' : `${load} times`}</span>`,
@@ -190,38 +192,46 @@ function reuseSection(): string {
 <div class="chart" id="reuse" role="img" aria-label="Histogram of reuse distances"></div>`;
 }
 
+interface Column {
+  head: string;
+  /** Null in all rows: the column is left out. */
+  text: (row: CacheRow) => string | null;
+}
+
+const columns: readonly Column[] = [
+  { head: 'policy', text: ({ policy }) => policy },
+  { head: 'phase', text: ({ phase }) => phase },
+  { head: 'batch', text: ({ batch }) => String(batch) },
+  { head: 'places', text: ({ slots }) => slots.toLocaleString('en-US') },
+  { head: 'of all', text: ({ share }) => `${(100 * share).toFixed(1)} %` },
+  { head: 'accesses', text: ({ accesses }) => accesses.toLocaleString('en-US') },
+  { head: 'hits', text: ({ hits }) => hits.toLocaleString('en-US') },
+  { head: 'hit rate', text: ({ hitRate }) => `${(100 * hitRate).toFixed(2)} %` },
+  { head: 'misses/token', text: ({ missesPerToken }) => missesPerToken.toFixed(2) },
+  { head: 'read/token, MB', text: ({ bytesPerToken }) => fixed(bytesPerToken, 1e6) },
+  { head: 'tokens/s', text: ({ tokensPerSecond }) => fixed(tokensPerSecond) },
+  { head: 'waiting, s', text: ({ stallSeconds }) => fixed(stallSeconds) },
+];
+
 /** For those who cannot see the charts, or want the numbers. */
 function numbers(rows: readonly CacheRow[]): string {
-  const heads = [
-    'policy',
-    'phase',
-    'batch',
-    'places',
-    'of all',
-    'accesses',
-    'hits',
-    'hit rate',
-    'misses/token',
-    'read/token, MB',
-    'tokens/s',
-    'waiting, s',
-  ];
-  const cells = rows.map((row) => [
-    row.policy,
-    row.phase,
-    String(row.batch),
-    row.slots.toLocaleString('en-US'),
-    `${(100 * row.share).toFixed(1)} %`,
-    row.accesses.toLocaleString('en-US'),
-    row.hits.toLocaleString('en-US'),
-    `${(100 * row.hitRate).toFixed(2)} %`,
-    row.missesPerToken.toFixed(2),
-    row.bytesPerToken === null ? '–' : (row.bytesPerToken / 1e6).toFixed(2),
-    row.tokensPerSecond === null ? '–' : row.tokensPerSecond.toFixed(2),
-    row.stallSeconds === null ? '–' : row.stallSeconds.toFixed(2),
-  ]);
+  const shown = columns.filter(({ text }) => rows.some((row) => text(row) !== null));
   const line = (tag: string, values: string[]) =>
     `<tr>${values.map((value) => `<${tag}>${escapeHtml(value)}</${tag}>`).join('')}</tr>`;
-  return `<details><summary>All numbers</summary><div class="wide"><table class="rows"><thead>${line('th', heads)}</thead>
-<tbody>${cells.map((values) => line('td', values)).join('\n')}</tbody></table></div></details>`;
+  const lines = rows.map((row) =>
+    line(
+      'td',
+      shown.map(({ text }) => text(row) ?? ''),
+    ),
+  );
+  const heads = line(
+    'th',
+    shown.map(({ head }) => head),
+  );
+  return `<details><summary>All numbers</summary><div class="wide"><table class="rows"><thead>${heads}</thead>
+<tbody>${lines.join('\n')}</tbody></table></div></details>`;
+}
+
+function fixed(value: number | null, unit = 1): string | null {
+  return value === null ? null : (value / unit).toFixed(2);
 }

@@ -9,9 +9,9 @@ dark.addEventListener('change', () => redraws.forEach((redraw) => redraw()));
 const color = (name) => getComputedStyle(document.documentElement).getPropertyValue('--' + name).trim();
 const percent = (value, digits = 1) => (value == null ? '–' : value.toFixed(digits) + ' %');
 
-function axis(label, values) {
+function axis(label) {
   return {
-    label, values, labelSize: 22, size: 46, labelFont: '13px system-ui', font: '12px system-ui',
+    label, labelSize: 24, labelGap: 4, size: 48, labelFont: '13px system-ui', font: '12px system-ui',
     stroke: () => color('soft'), grid: { stroke: () => color('line'), width: 1 },
     ticks: { stroke: () => color('line'), width: 1 },
   };
@@ -40,12 +40,12 @@ function line(name, index, value) {
 }
 
 for (const { id, shares, policies, hitRates, speeds } of data.groups) {
-  const places = axis('experts that have a place, % of all', (_, ticks) => ticks.map((tick) => tick + ' %'));
+  const places = axis('experts that have a place, % of all');
   const x = { label: 'places', value: (_, value) => percent(value) };
   const range = (_, low, high) => [Math.max(0, low - 2), Math.min(100, high + 2)];
   chart(id, {
-    scales: { x: { time: false, range }, y: { range: [0, 100] } },
-    axes: [places, axis('hit rate, %', (_, ticks) => ticks.map((tick) => tick + ' %'))],
+    scales: { x: { time: false, range }, y: { range: (_, low, high) => [Math.max(0, 10 * Math.floor(low / 10)), 10 * Math.ceil(Math.max(high, 1) / 10)] } },
+    axes: [places, axis('hit rate, %')],
     series: [x, ...policies.map((name, i) => line(name, i, (_, value) => percent(value)))],
   }, [shares, ...hitRates]);
   if (!speeds) continue;
@@ -61,13 +61,13 @@ chart('reuse', {
   scales: { x: { time: false, range: (_, low, high) => [0.5, high + 0.5] }, y: { range: (_, low, high) => [0, high * 1.05] }, hits: { range: [0, 100] } },
   axes: [
     axis('different experts of the layer since the last use, itself included'),
-    axis('share of all uses, %', (_, ticks) => ticks.map((tick) => tick + ' %')),
-    { ...axis('lru with so many places per layer hits, %', (_, ticks) => ticks.map((tick) => tick + ' %')), side: 1, scale: 'hits', grid: { show: false } },
+    axis('share of all uses, %'),
+    { ...axis('hit rate of lru, %'), side: 1, scale: 'hits', grid: { show: false } },
   ],
   series: [
     { label: 'distance' },
     { label: 'uses', stroke: () => color('series-0'), fill: () => color('series-0') + '99', width: 1, paths: uPlot.paths.bars({ size: [0.8, 60] }), points: { show: false }, value: (_, value) => percent(value, 2) },
-    { label: 'lru hits', scale: 'hits', stroke: () => color('series-1'), width: 2, points: { show: false }, value: (_, value) => percent(value) },
+    { label: 'lru with so many places per layer hits', scale: 'hits', stroke: () => color('series-1'), width: 2, points: { show: false }, value: (_, value) => percent(value) },
   ],
 }, [distances, uses, reached]);
 

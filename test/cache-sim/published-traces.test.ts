@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { policies, type RouteTrace, simulateCache } from '../../lib/index.js';
+import { compareCaches, openTrace, policies, type RouteTrace, simulateCache } from '../../lib/index.js';
 import { tracesFolder } from '../support/fixtures.js';
 
 function readTrace(name: string, experts: number): RouteTrace {
@@ -51,6 +51,23 @@ describe.runIf(tracesFolder)('published traces', () => {
     };
     expect((await simulateCache(trace, { ...perLayer, policy: 'lru' })).hits).toBe(lru);
     expect((await simulateCache(trace, { ...perLayer, policy: 'belady' })).hits).toBe(belady);
+  });
+
+  it('gpt-oss-20b through the trace reader, a cache per layer that is empty for each sequence', async () => {
+    const trace = await openTrace(`${tracesFolder}/AmanPriyanshu__GPT-OSS-MoE-ExpertFingerprinting`);
+    const rows = await compareCaches(trace, {
+      policies: ['lru', 'belady'],
+      slots: [4, 16],
+      scope: 'layer',
+      order: 'recorded',
+      emptyPerSequence: true,
+    });
+    expect(rows.map(({ policy, slots, hits }) => [policy, slots, hits])).toEqual([
+      ['lru', 4, 1394463],
+      ['lru', 16, 3608252],
+      ['belady', 4, 2245039],
+      ['belady', 16, 3833561],
+    ]);
   });
 
   it('the default policy is the best of all on OLMoE, or within .01 of it, at 6, 12, 25 and 50% of the experts', async () => {
