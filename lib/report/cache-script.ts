@@ -60,7 +60,7 @@ const { distances, uses, reached } = data.reuse;
 chart('reuse', {
   scales: { x: { time: false, range: (_, low, high) => [0.5, high + 0.5] }, y: { range: (_, low, high) => [0, high * 1.05] }, hits: { range: [0, 100] } },
   axes: [
-    axis('different experts of the layer since the last use, itself included'),
+    { ...axis('different experts of the layer since the last use, itself included'), incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500] },
     axis('share of all uses, %'),
     { ...axis('hit rate of lru, %'), side: 1, scale: 'hits', grid: { show: false } },
   ],

@@ -65,7 +65,7 @@ describe('caches compared on a trace', () => {
         sequences,
         fc.integer({ min: 2, max: 8 }),
         fc.constantFrom('global', 'layer'),
-        fc.constantFrom('strict', 'recorded'),
+        fc.constantFrom('engine', 'strict', 'recorded'),
         fc.integer({ min: 1, max: 3 }),
         fc.integer(),
         async (lengths, slots, scope, order, batch, seed) => {
