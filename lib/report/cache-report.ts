@@ -155,7 +155,7 @@ function hitRateSections(groups: readonly Group[], data: CacheReportData): strin
       .join('\n');
   const sections = [
     `<h2>Hit rate against capacity</h2>
-<p>The share of the experts that layers asked for which were in memory. No policy that reads only what is asked for can be above belady, which knows the future.</p>
+<p>The share of the experts that layers asked for which were in memory. For generated tokens belady, which knows the future, is the bound of all policies that read only what is asked for.</p>
 ${charts('', 'Hit rate against capacity')}`,
   ];
   if (hasSpeeds) {

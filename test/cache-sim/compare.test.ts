@@ -70,13 +70,17 @@ describe('caches compared on a trace', () => {
         fc.integer(),
         async (lengths, slots, scope, order, batch, seed) => {
           const trace = randomTrace({ layers: 2, experts: 8, k: 2 }, lengths, seed);
-          const rows = await compareCaches(trace, { slots: [slots], scope, order, batches: [batch], promptTokens: 3 });
+          // In the order of the engine prompts may go through fewer places than they need experts, one after another, and
+          // so do steps that are too large; the optimum does not.
+          const limits = order === 'engine' ? { phase: 'decode' as const, slots: [Math.max(slots, 2 * batch)] } : {};
+          const options = { slots: [slots], scope, order, batches: [batch], promptTokens: 3, ...limits };
+          const rows = await compareCaches(trace, options);
           const hits = (policy: string) =>
             rows.filter((row) => row.policy === policy).reduce((sum, row) => sum + row.hits, 0);
           for (const policy of simulatedPolicies) expect(hits(policy)).toBeLessThanOrEqual(hits('belady'));
         },
       ),
-      { numRuns: 60 },
+      { numRuns: 100 },
     );
   });
 
