@@ -250,7 +250,7 @@ export interface NativeRouteTrace {
   experts: number;
   /** Experts per token and layer (k). */
   expertsUsed: number;
-  /** [tokens][layers][k], flat. */
+  /** [tokens][layers][k], flat; -1: not recorded. */
   routes: Int32Array;
   /** Tokens of each sequence in each step; absent: one. Tokens that come alone are generated ones, others prompts. */
   itemTokens?: Int32Array;

@@ -23,9 +23,18 @@ AccessOrder order_of(const Napi::Object& object) {
   throw argument_error(object.Env(), "order must be engine, residents-first, strict or recorded");
 }
 
+// Absent for undefined.
+std::optional<Napi::Object> optional_object(const Napi::Object& options, const char* name) {
+  const Napi::Value value = options.Get(name);
+  if (value.IsUndefined()) return std::nullopt;
+  if (!value.IsObject()) throw argument_error(options.Env(), concat(name, " must be an object"));
+  return value.As<Napi::Object>();
+}
+
 std::optional<PredictionQuality> prediction_of(const Napi::Object& options) {
-  if (options.Get("prediction").IsUndefined()) return std::nullopt;
-  const auto object = options.Get("prediction").As<Napi::Object>();
+  const auto given = optional_object(options, "prediction");
+  if (!given) return std::nullopt;
+  const Napi::Object& object = *given;
   PredictionQuality quality;
   quality.recall = number_property(object, "recall", 0, 1, 1);
   quality.precision = number_property(object, "precision", 1e-6, 1, 1);
@@ -36,8 +45,9 @@ std::optional<PredictionQuality> prediction_of(const Napi::Object& options) {
 }
 
 std::optional<ReadCost> cost_of(const Napi::Object& options) {
-  if (options.Get("cost").IsUndefined()) return std::nullopt;
-  const auto object = options.Get("cost").As<Napi::Object>();
+  const auto given = optional_object(options, "cost");
+  if (!given) return std::nullopt;
+  const Napi::Object& object = *given;
   ReadCost cost;
   cost.bytes_per_second = number_property(object, "bytesPerSecond", 1, 1e18, 1);
   cost.seconds_per_expert = number_property(object, "secondsPerExpert", 0, 1e6, 0);
@@ -67,8 +77,9 @@ SimulatorOptions options_of(const Napi::Object& object) {
   if (!value.IsArray()) throw argument_error(object.Env(), "caches must be an array");
   const auto caches = value.As<Napi::Array>();
   for (uint32_t i = 0; i < caches.Length(); ++i) {
-    const auto cache = caches.Get(i).As<Napi::Object>();
-    options.caches.push_back(simulated_cache(cache, options.grid));
+    const Napi::Value cache = caches.Get(i);
+    if (!cache.IsObject()) throw argument_error(object.Env(), concat("caches[", i, "] must be an object"));
+    options.caches.push_back(simulated_cache(cache.As<Napi::Object>(), options.grid));
     int64_t slots = 0;
     for (const int32_t count : options.caches.back().slots.slots) slots += count;
     if (slots > kMostSlots) throw argument_error(object.Env(), concat("caches may have up to ", kMostSlots, " slots"));
