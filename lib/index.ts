@@ -42,6 +42,7 @@ export {
 } from './model/load-options.js';
 export type { Model, Prompt } from './model/model.js';
 export { planMemory } from './model/plan.js';
+export * as placement from './placement/index.js';
 export { type EncodeOptions, Tokenizer } from './tokenizer/index.js';
 export { type OpenTraceOptions, openTrace, traceFormats } from './trace/open.js';
 export { type Recording, type RecordOptions, recordTrace } from './trace/record.js';
