@@ -8,6 +8,7 @@ import { reportFailure, usageOutput } from './failure.js';
 import { addFit } from './fit.js';
 import { addGenerate } from './generate.js';
 import { addInspect } from './inspect.js';
+import { addPlan } from './plan.js';
 import { addTrace } from './trace/index.js';
 
 function createProgram(): Command {
@@ -27,6 +28,7 @@ Examples:
   $ moeflow inspect olmoe.gguf
   $ moeflow fit olmoe.gguf --ram 2GiB
   $ moeflow trace record prompts/ --model olmoe.gguf --out routes/
+  $ moeflow plan routes/ --gpus 8 --nodes 2
   $ moeflow doctor
 
 "moeflow help <command>" tells more. Environment: MOEFLOW_MODEL (default of --model), MOEFLOW_CPU (default of --cpu),
@@ -37,6 +39,7 @@ MOEFLOW_ADDON (path of the native addon to load).`,
   addInspect(program);
   addFit(program);
   addTrace(program);
+  addPlan(program);
   addDoctor(program);
   return program;
 }
