@@ -2,11 +2,12 @@
 
 import { InvalidArgumentError } from '../errors.js';
 import type { Trace } from '../trace/trace.js';
+import { addCopies } from './add-copies.js';
 import { anyAssignment, assignmentOf, placementOf } from './assignments.js';
 import { type Baseline, baselinesOf } from './baselines.js';
 import { type Cluster, checkCluster, nodesOf } from './cluster.js';
 import { type CommunicationOptions, communicationOf } from './communication.js';
-import { countRoutes, type SplitCounts } from './counts.js';
+import { countRoutes, type RouteCounts, type SplitCounts } from './counts.js';
 import { evaluatePlacements, type SplitEvaluation } from './evaluate.js';
 import type { Placement } from './placement.js';
 import { type PlanOptions, type PlanSettings, settingsOf } from './plan-options.js';
@@ -42,19 +43,50 @@ export async function plan(trace: Trace, cluster: Cluster, options: PlanOptions 
   const problem = (goals = settings.goals) =>
     problemOf(counts.train, { gpus: machines.gpus, nodes: nodesOf(machines) }, goals, settings);
   const main = problem();
+  // Without copies this is all; with them the second half is for another way to place them.
+  const half = settings.replicas > trace.experts ? { ...settings, timeLimit: settings.timeLimit / 2 } : settings;
   const solution = await solvers[settings.solver](main, {
-    ...settings,
+    ...half,
     starts: startsFor(main, baselines),
     signal,
     onProgress: ({ cost, bound }) => onProgress?.({ phase: 'solving', cost, bound }),
   });
+  const candidates = [placementOf(main, solution.assignment)];
+  if (half !== settings) candidates.push(...(await copiesByAffinity(counts.train, machines, half, signal)));
   const others = settings.objective === 'fused' ? await solveCurve(problem, settings, baselines, signal) : [];
 
   onProgress?.({ phase: 'evaluating' });
-  const found = placementOf(main, solution.assignment);
-  const placements = [found, ...baselines.map(({ placement }) => placement), ...others.map((other) => other.placement)];
-  const results = await evaluatePlacements(placements, trace, machines, settings.holdout, signal);
-  return planOf(trace, machines, settings, options, { problem: main, solution, found, baselines, others, results });
+  const placed = [
+    ...candidates,
+    ...baselines.map(({ placement }) => placement),
+    ...others.map((other) => other.placement),
+  ];
+  const results = await evaluatePlacements(placed, trace, machines, settings.holdout, signal);
+  const found = bestOf(candidates, results, settings);
+  const rest = results.slice(candidates.length);
+  return planOf(trace, machines, settings, options, { problem: main, solution, ...found, baselines, others, rest });
+}
+
+/** Experts placed without copies, then copies where tokens come from; nothing if that has no room for all. */
+async function copiesByAffinity(
+  train: RouteCounts,
+  machines: Required<Cluster>,
+  settings: PlanSettings,
+  signal: AbortSignal | undefined,
+): Promise<Placement[]> {
+  if (!('perLayer' in settings.room)) return [];
+  const cluster = { gpus: machines.gpus, nodes: nodesOf(machines) };
+  const room = { perLayer: Math.ceil(train.experts / machines.gpus) };
+  const single = problemOf(train, cluster, settings.goals, { ...settings, replicas: train.experts, room });
+  const { assignment } = await sweep(single, { ...settings, starts: [anyAssignment(single)], signal });
+  return [addCopies(train, assignment, settings, { ...cluster, nodeCost: settings.nodeCost })];
+}
+
+/** What is best on the tokens that the plan is made from. */
+function bestOf(candidates: Placement[], results: SplitEvaluation[], { goals, nodeCost }: PlanSettings) {
+  const scores = candidates.map((_, at) => scoreOf((results[at] as SplitEvaluation).train, goals, nodeCost));
+  const best = scores.indexOf(Math.min(...scores));
+  return { found: candidates[best] as Placement, searched: results[best] as SplitEvaluation };
 }
 
 function checkSplit({ train, test }: SplitCounts, { holdout }: PlanSettings): void {
@@ -95,8 +127,10 @@ interface Found {
   found: Placement;
   baselines: Baseline[];
   others: { balanceWeight: number; placement: Placement }[];
-  /** Of `found`, the baselines, the others. */
-  results: SplitEvaluation[];
+  /** Of `found`. */
+  searched: SplitEvaluation;
+  /** Of the baselines, then the others. */
+  rest: SplitEvaluation[];
 }
 
 function planOf(
@@ -104,13 +138,12 @@ function planOf(
   { gpus, nodes }: Required<Cluster>,
   settings: PlanSettings,
   options: PlanOptions,
-  { problem, solution, found, baselines, others, results }: Found,
+  { problem, solution, found, searched, baselines, others, rest }: Found,
 ): Plan {
   const { goals, nodeCost, holdout } = settings;
   const part = holdout === 'none' ? 'train' : 'test';
   const score = (result: SplitEvaluation, half: 'train' | 'test') => scoreOf(result[half], goals, nodeCost);
-  const searched = results[0] as SplitEvaluation;
-  const ofBaselines = baselines.map((baseline, at) => ({ baseline, result: results[at + 1] as SplitEvaluation }));
+  const ofBaselines = baselines.map((baseline, at) => ({ baseline, result: rest[at] as SplitEvaluation }));
   // Only a baseline that keeps to the same limits can stand in for a plan.
   const allowed = ofBaselines.filter(({ baseline }) => fits(problem, baseline.placement));
   const ranked = (allowed.length > 0 ? allowed : ofBaselines).sort(
@@ -129,7 +162,7 @@ function planOf(
     train: { baseline: best.result.train, plan: chosen.train },
     helps,
     helpsHere: score(chosen, part) < score(best.result, part) - 1e-12,
-    ...(others.length > 0 && { tradeOff: tradeOffOf(settings, searched, others, results, part) }),
+    ...(others.length > 0 && { tradeOff: tradeOffOf(settings, searched, others, rest, part) }),
     ...(options.hiddenSize !== undefined && {
       communication: {
         baseline: communicationOf(best.result[part], { gpus, nodes }, trace, sizesOf(options)),
