@@ -19,7 +19,7 @@ export function textOf(plan: placement.Plan): string {
     formatTable(factsOf(plan)),
     tableOf(plan),
     `${verdictOf(plan)}\n`,
-    evaluation.tradeOff ? tradeOffTable(evaluation.tradeOff) : '',
+    evaluation.tradeOff ? tradeOffTable(evaluation.tradeOff, plan.nodes) : '',
     evaluation.communication ? communicationTable(evaluation.communication) : '',
     plan.metadata.notes.map((note) => `Note: ${note}.\n`).join(''),
   ];
@@ -29,7 +29,7 @@ export function textOf(plan: placement.Plan): string {
 function factsOf({ gpus, nodes, layers, experts, metadata, evaluation }: placement.Plan): string[][] {
   const { replicas, objective, solver, status, seconds, gap, seed } = metadata;
   const copies = replicas > experts ? `, in ${replicas} copies` : '';
-  const proved = gap === undefined ? '' : `, at most ${formatShare(gap)} above the optimum`;
+  const open = gap === undefined || status === 'optimal' ? '' : `; the optimum may be ${formatShare(gap)} lower`;
   const why = { optimal: 'proved optimal', settled: 'ended by itself', 'time limit': 'ended by the time limit' }[
     status
   ];
@@ -40,7 +40,7 @@ function factsOf({ gpus, nodes, layers, experts, metadata, evaluation }: placeme
       'objective',
       objective + (metadata.balanceWeight === undefined ? '' : `, balance weighs ${metadata.balanceWeight}`),
     ],
-    ['solver', `${solver}, ${formatNumber(seconds)} s, seed ${seed}: ${why}${proved}`],
+    ['solver', `${solver}, ${formatNumber(seconds)} s, seed ${seed}: ${why}${open}`],
     ['made from', `${formatCount(evaluation.train.plan.tokens)} tokens`],
     [
       'tested on',
@@ -82,14 +82,19 @@ function verdictOf({ metadata, evaluation }: placement.Plan): string {
   }
   if (!evaluation.helps)
     return `Planning does not help: "${best}" is as good on the tokens that the plan was made from.`;
-  const change = changeOf(metadata.objective, evaluation);
+  const change = changeOf(metadata.objective, evaluation.baseline, evaluation.plan);
   if (!evaluation.helpsHere) {
     return `The plan does not help on these tokens: "${best}" is as good or better (${change}). It is better on the tokens it was made from alone.`;
   }
-  return `Beside "${best}", the best of the others: ${change}.`;
+  const linear = evaluation.baselines.linear;
+  const besideLinear =
+    linear && evaluation.baseline.name !== 'linear'
+      ? ` Beside linear: ${changeOf(metadata.objective, linear, evaluation.plan)}.`
+      : '';
+  return `Beside "${best}", the best of the others: ${change}.${besideLinear}`;
 }
 
-function changeOf(objective: placement.Objective, { baseline, plan }: placement.PlanEvaluation): string {
+function changeOf(objective: placement.Objective, baseline: placement.Evaluation, plan: placement.Evaluation): string {
   const difference = (before: number, after: number) => {
     const change = before === 0 ? 0 : after / before - 1;
     return `${formatShare(Math.abs(change))} ${change > 0 ? 'more' : 'fewer'}`;
@@ -102,13 +107,15 @@ function changeOf(objective: placement.Objective, { baseline, plan }: placement.
   return objective === 'balance' ? load : `${crossings}, ${load}`;
 }
 
-function tradeOffTable(points: readonly placement.TradeOff[]): string {
-  const rows = points.map(({ balanceWeight, crossings, load }) => [
+function tradeOffTable(points: readonly placement.TradeOff[], nodes: number): string {
+  const rows = points.map(({ balanceWeight, crossings, nodeCrossings, load }) => [
     String(balanceWeight),
     formatShare(crossings),
+    ...(nodes > 1 ? [formatShare(nodeCrossings)] : []),
     formatNumber(load),
   ]);
-  return formatTable([['weight of balance', 'steps that cross', 'load'], ...rows], [0, 1, 2]);
+  const head = ['weight of balance', 'steps that cross', ...(nodes > 1 ? ['between nodes'] : []), 'load'];
+  return formatTable([head, ...rows], [0, 1, 2, 3]);
 }
 
 function communicationTable({ baseline, plan }: NonNullable<placement.PlanEvaluation['communication']>): string {

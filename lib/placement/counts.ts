@@ -3,6 +3,7 @@
 import { InvalidArgumentError } from '../errors.js';
 import { problemOfRow } from '../trace/check-tokens.js';
 import { NOT_RECORDED, type Trace, type TraceHeader, type TraceTokens } from '../trace/trace.js';
+import { breather } from './breather.js';
 import { type Holdout, isHeldOut } from './holdout.js';
 
 /** Counts of some tokens. Flat arrays; `from` and `to` are experts of a layer and of the next one. */
@@ -42,8 +43,9 @@ export async function countRoutes(trace: Trace, holdout: Holdout, signal?: Abort
   const heldOut = isHeldOut(holdout);
   const shares = new Float64Array(trace.layers * trace.k);
   let before = 0;
+  const pause = breather(signal);
   for await (const tokens of trace.chunks()) {
-    signal?.throwIfAborted();
+    await pause();
     for (let token = 0; token < tokens.count; token++) {
       checkToken(trace, tokens, token, before);
       gateShares(trace, tokens, token, shares);

@@ -2,12 +2,14 @@
 
 import { InvalidArgumentError } from '../errors.js';
 import type { Trace } from '../trace/trace.js';
+import { breather } from './breather.js';
 import { nodesOf } from './cluster.js';
 import { checkToken, gateShares } from './counts.js';
 import type { Evaluation } from './evaluation.js';
-import { followToken, resultOf, startTally, type Tally } from './follow.js';
+import { followToken } from './follow.js';
 import { type Holdout, isHeldOut } from './holdout.js';
 import { flatten, type Placement } from './placement.js';
+import { resultOf, startTally, type Tally } from './tally.js';
 
 export interface SplitEvaluation {
   train: Evaluation;
@@ -35,8 +37,9 @@ export async function evaluatePlacements(
   });
   const shares = new Float64Array(trace.layers * trace.k);
   let before = 0;
+  const pause = breather(signal);
   for await (const tokens of trace.chunks()) {
-    signal?.throwIfAborted();
+    await pause();
     for (let token = 0; token < tokens.count; token++) {
       checkToken(trace, tokens, token, before);
       gateShares(trace, tokens, token, shares);

@@ -70,8 +70,9 @@ export interface PlanEvaluation {
 
 export interface TradeOff {
   balanceWeight: number;
-  /** Share of steps that cross. */
+  /** Share of steps that cross, and that cross to another node. */
   crossings: number;
+  nodeCrossings: number;
   /** Busiest GPU over the mean: mean over layers. */
   load: number;
 }

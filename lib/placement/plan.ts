@@ -6,21 +6,23 @@ import { addCopies } from './add-copies.js';
 import { anyAssignment, assignmentOf, placementOf } from './assignments.js';
 import { type Baseline, baselinesOf } from './baselines.js';
 import { type Cluster, checkCluster, nodesOf } from './cluster.js';
-import { type CommunicationOptions, communicationOf } from './communication.js';
 import { countRoutes, type RouteCounts, type SplitCounts } from './counts.js';
 import { evaluatePlacements, type SplitEvaluation } from './evaluate.js';
 import type { Placement } from './placement.js';
-import { type PlanOptions, type PlanSettings, settingsOf } from './plan-options.js';
-import { type Plan, type PlanEvaluation, type PlanMetadata, planFormat, type TradeOff } from './plan-type.js';
-import { type Problem, problemOf } from './problem.js';
+import { type PlanOptions, type PlanProgress, type PlanSettings, settingsOf } from './plan-options.js';
+import { type Found, planOf } from './plan-result.js';
+import type { Plan } from './plan-type.js';
+import { type Goals, type Problem, problemOf } from './problem.js';
 import { scoreOf } from './score.js';
 import { exact } from './solvers/exact.js';
-import type { Solution } from './solvers/solver.js';
+import type { Solution, Solver } from './solvers/solver.js';
 import { sweep } from './solvers/sweep.js';
 
 const solvers = { sweep, exact };
 /** Weights of the trade-off curve, beside the one asked for. */
 const curve = [0, 0.1, 0.3, 1, 3];
+/** Plans from fewer were clearly worse on other tokens (docs/placement.md). */
+const fewTokens = 5000;
 
 /**
  * Places a model's experts so that tokens travel less, or GPUs are equally busy, from where tokens went in a trace. Reads it twice.
@@ -37,56 +39,92 @@ export async function plan(trace: Trace, cluster: Cluster, options: PlanOptions 
   onProgress?.({ phase: 'counting' });
   const counts = await countRoutes(trace, settings.holdout, signal);
   checkSplit(counts, settings);
+  addNotes(counts.train, settings);
 
   onProgress?.({ phase: 'solving' });
   const baselines = baselinesOf(counts.train, { ...machines, ...settings, groups: options.groups });
-  const problem = (goals = settings.goals) =>
-    problemOf(counts.train, { gpus: machines.gpus, nodes: nodesOf(machines) }, goals, settings);
-  const main = problem();
-  // Without copies this is all; with them the second half is for another way to place them.
-  const half = settings.replicas > trace.experts ? { ...settings, timeLimit: settings.timeLimit / 2 } : settings;
-  const solution = await solvers[settings.solver](main, {
-    ...half,
-    starts: startsFor(main, baselines),
+  const task: Task = {
+    counts: counts.train,
+    machines: { ...machines, nodes: nodesOf(machines) },
+    baselines,
+    settings,
     signal,
-    onProgress: ({ cost, bound }) => onProgress?.({ phase: 'solving', cost, bound }),
-  });
-  const candidates = [placementOf(main, solution.assignment)];
-  if (half !== settings) candidates.push(...(await copiesByAffinity(counts.train, machines, half, signal)));
-  const others = settings.objective === 'fused' ? await solveCurve(problem, settings, baselines, signal) : [];
+  };
+  const main = await search(task, settings.goals, settings.timeLimit, solvers[settings.solver], onProgress);
+  const others: Searched[] = [];
+  for (const balance of settings.objective === 'fused' ? curve : []) {
+    if (balance === settings.goals.balance) continue;
+    others.push(await search(task, { ...settings.goals, balance }, settings.timeLimit / curve.length, sweep));
+  }
 
   onProgress?.({ phase: 'evaluating' });
-  const placed = [
-    ...candidates,
-    ...baselines.map(({ placement }) => placement),
-    ...others.map((other) => other.placement),
+  const groups = [
+    baselines.map(({ placement }) => placement),
+    ...[main, ...others].map(({ candidates }) => candidates),
   ];
-  const results = await evaluatePlacements(placed, trace, machines, settings.holdout, signal);
-  const found = bestOf(candidates, results, settings);
-  const rest = results.slice(candidates.length);
-  return planOf(trace, machines, settings, options, { problem: main, solution, ...found, baselines, others, rest });
+  const results = await evaluatePlacements(groups.flat(), trace, machines, settings.holdout, signal);
+  const ofBaselines = results.splice(0, baselines.length);
+  const bests = [main, ...others].map((searched) => best(searched, results, settings.nodeCost));
+  return planOf(trace, machines, settings, options, { ...main, baselines, ofBaselines, bests });
 }
 
-/** Experts placed without copies, then copies where tokens come from; nothing if that has no room for all. */
-async function copiesByAffinity(
-  train: RouteCounts,
-  machines: Required<Cluster>,
-  settings: PlanSettings,
-  signal: AbortSignal | undefined,
-): Promise<Placement[]> {
-  if (!('perLayer' in settings.room)) return [];
-  const cluster = { gpus: machines.gpus, nodes: nodesOf(machines) };
-  const room = { perLayer: Math.ceil(train.experts / machines.gpus) };
-  const single = problemOf(train, cluster, settings.goals, { ...settings, replicas: train.experts, room });
-  const { assignment } = await sweep(single, { ...settings, starts: [anyAssignment(single)], signal });
-  return [addCopies(train, assignment, settings, { ...cluster, nodeCost: settings.nodeCost })];
+/** What searches have in common. */
+interface Task {
+  counts: RouteCounts;
+  machines: { gpus: number; nodes: Int32Array };
+  baselines: readonly Baseline[];
+  settings: PlanSettings;
+  signal?: AbortSignal;
 }
 
-/** What is best on the tokens that the plan is made from. */
-function bestOf(candidates: Placement[], results: SplitEvaluation[], { goals, nodeCost }: PlanSettings) {
-  const scores = candidates.map((_, at) => scoreOf((results[at] as SplitEvaluation).train, goals, nodeCost));
-  const best = scores.indexOf(Math.min(...scores));
-  return { found: candidates[best] as Placement, searched: results[best] as SplitEvaluation };
+interface Searched {
+  goals: Goals;
+  problem: Problem;
+  solution: Solution;
+  /** Placements, of which tokens have to tell the best. */
+  candidates: Placement[];
+}
+
+/**
+ * Without copies of experts, what the solver finds. With them its model is a coarse one (problem.ts), so half of the time is for another
+ * way: experts placed without copies, then copies where tokens come from.
+ */
+async function search(
+  { counts, machines, baselines, settings, signal }: Task,
+  goals: Goals,
+  timeLimit: number,
+  solver: Solver,
+  onProgress?: (progress: PlanProgress) => void,
+): Promise<Searched> {
+  const problem = problemOf(counts, machines, goals, settings);
+  const copied = problem.copies > problem.experts && 'perLayer' in problem.room;
+  const common = { seed: settings.seed, timeLimit: copied ? timeLimit / 2 : timeLimit, signal };
+  const solution = await solver(problem, {
+    ...common,
+    starts: startsFor(problem, baselines),
+    onProgress: ({ cost, bound }) => onProgress?.({ phase: 'solving', cost, bound }),
+  });
+  const candidates = [placementOf(problem, solution.assignment)];
+  if (copied) {
+    const room = { perLayer: Math.ceil(counts.experts / machines.gpus) };
+    const single = problemOf(counts, machines, goals, { ...settings, replicas: counts.experts, room });
+    const { assignment } = await sweep(single, { ...common, starts: [anyAssignment(single)] });
+    candidates.push(addCopies(counts, assignment, settings, { ...machines, nodeCost: settings.nodeCost }));
+  }
+  return { goals, problem, solution, candidates };
+}
+
+function startsFor(problem: Problem, baselines: readonly Baseline[]): Int32Array[] {
+  const starts = baselines.flatMap(({ placement }) => assignmentOf(problem, placement) ?? []);
+  return starts.length > 0 ? starts : [anyAssignment(problem)];
+}
+
+/** The candidate that is best on the tokens that the plan is made from; takes their results off `results`. */
+function best({ candidates, goals }: Searched, results: SplitEvaluation[], nodeCost: number): Found {
+  const own = results.splice(0, candidates.length);
+  const scores = own.map(({ train }) => scoreOf(train, goals, nodeCost));
+  const at = scores.indexOf(Math.min(...scores));
+  return { goals, placement: candidates[at] as Placement, result: own[at] as SplitEvaluation };
 }
 
 function checkSplit({ train, test }: SplitCounts, { holdout }: PlanSettings): void {
@@ -99,147 +137,15 @@ function checkSplit({ train, test }: SplitCounts, { holdout }: PlanSettings): vo
   );
 }
 
-function startsFor(problem: Problem, baselines: readonly Baseline[]): Int32Array[] {
-  const starts = baselines.flatMap(({ placement }) => assignmentOf(problem, placement) ?? []);
-  return starts.length > 0 ? starts : [anyAssignment(problem)];
-}
-
-async function solveCurve(
-  problem: (goals: PlanSettings['goals']) => Problem,
-  settings: PlanSettings,
-  baselines: readonly Baseline[],
-  signal: AbortSignal | undefined,
-): Promise<{ balanceWeight: number; placement: Placement }[]> {
-  const points = [];
-  for (const balanceWeight of curve.filter((weight) => weight !== settings.goals.balance)) {
-    const point = problem({ ...settings.goals, balance: balanceWeight });
-    const timeLimit = settings.timeLimit / curve.length;
-    const starts = startsFor(point, baselines);
-    const { assignment } = await sweep(point, { ...settings, timeLimit, starts, signal });
-    points.push({ balanceWeight, placement: placementOf(point, assignment) });
+function addNotes({ tokens, k, experts }: RouteCounts, settings: PlanSettings): void {
+  const { affinity, holdout, goals, replicas, notes } = settings;
+  if (replicas > experts) {
+    notes.push('cost, bound and status are those of a model in which the copies of an expert share its tokens evenly');
   }
-  return points;
-}
-
-interface Found {
-  problem: Problem;
-  solution: Solution;
-  found: Placement;
-  baselines: Baseline[];
-  others: { balanceWeight: number; placement: Placement }[];
-  /** Of `found`. */
-  searched: SplitEvaluation;
-  /** Of the baselines, then the others. */
-  rest: SplitEvaluation[];
-}
-
-function planOf(
-  trace: Trace,
-  { gpus, nodes }: Required<Cluster>,
-  settings: PlanSettings,
-  options: PlanOptions,
-  { problem, solution, found, searched, baselines, others, rest }: Found,
-): Plan {
-  const { goals, nodeCost, holdout } = settings;
-  const part = holdout === 'none' ? 'train' : 'test';
-  const score = (result: SplitEvaluation, half: 'train' | 'test') => scoreOf(result[half], goals, nodeCost);
-  const ofBaselines = baselines.map((baseline, at) => ({ baseline, result: rest[at] as SplitEvaluation }));
-  // Only a baseline that keeps to the same limits can stand in for a plan.
-  const allowed = ofBaselines.filter(({ baseline }) => fits(problem, baseline.placement));
-  const ranked = (allowed.length > 0 ? allowed : ofBaselines).sort(
-    (a, b) => score(a.result, 'train') - score(b.result, 'train'),
-  );
-  const best = ranked[0] as (typeof ofBaselines)[number];
-  const helps = score(searched, 'train') < score(best.result, 'train') - 1e-12;
-  const useBaseline = !helps && allowed.length > 0;
-  const chosen = useBaseline ? best.result : searched;
-  const byName = Object.fromEntries(ofBaselines.map(({ baseline, result }) => [baseline.name, result[part]]));
-  const evaluation: PlanEvaluation = {
-    on: holdout === 'none' ? 'all tokens' : 'held-out tokens',
-    baseline: { name: best.baseline.name, ...best.result[part] },
-    plan: chosen[part],
-    baselines: byName,
-    train: { baseline: best.result.train, plan: chosen.train },
-    helps,
-    helpsHere: score(chosen, part) < score(best.result, part) - 1e-12,
-    ...(others.length > 0 && { tradeOff: tradeOffOf(settings, searched, others, rest, part) }),
-    ...(options.hiddenSize !== undefined && {
-      communication: {
-        baseline: communicationOf(best.result[part], { gpus, nodes }, trace, sizesOf(options)),
-        plan: communicationOf(chosen[part], { gpus, nodes }, trace, sizesOf(options)),
-      },
-    }),
-  };
-  return {
-    format: planFormat,
-    version: 1,
-    gpus,
-    nodes,
-    layers: trace.layers,
-    experts: trace.experts,
-    placement: useBaseline ? best.baseline.placement : found,
-    metadata: metadataOf(trace, settings, solution, useBaseline ? best.baseline.name : 'search'),
-    evaluation,
-  };
-}
-
-/** Whether a placement, whatever its copies, has as many experts or bytes on each GPU as it may. */
-function fits({ gpus, layers, copies, room }: Problem, placement: Placement): boolean {
-  const bytes = new Float64Array(gpus);
-  return (
-    placement.every((layer, index) => {
-      const counts = new Int32Array(gpus);
-      for (const gpu of layer.flat()) {
-        counts[gpu] = (counts[gpu] as number) + 1;
-        if ('bytes' in room) bytes[gpu] = (bytes[gpu] as number) + (room.expertBytes[index] as number);
-      }
-      return 'bytes' in room || counts.every((count) => count === room.perLayer);
-    }) &&
-    ('perLayer' in room || bytes.every((sum) => sum <= room.bytes)) &&
-    placement.flat(2).length === layers * copies
-  );
-}
-
-function tradeOffOf(
-  { goals }: PlanSettings,
-  searched: SplitEvaluation,
-  others: Found['others'],
-  results: readonly SplitEvaluation[],
-  part: 'train' | 'test',
-): TradeOff[] {
-  const point = (balanceWeight: number, result: SplitEvaluation): TradeOff => {
-    const { path, pairs, load } = result[part];
-    const { share } = goals.affinity === 'path' && path ? path : pairs;
-    return { balanceWeight, crossings: share, load: load.mean };
-  };
-  const first = results.length - others.length;
-  const points = others.map(({ balanceWeight }, at) => point(balanceWeight, results[first + at] as SplitEvaluation));
-  return [...points, point(goals.balance, searched)].sort((a, b) => a.balanceWeight - b.balanceWeight);
-}
-
-function sizesOf({ hiddenSize = 1, typeBytes = 2, tokensPerGpu }: PlanOptions): CommunicationOptions {
-  return { hiddenSize, typeBytes, tokensPerGpu };
-}
-
-function metadataOf(trace: Trace, settings: PlanSettings, solution: Solution, chosen: string): PlanMetadata {
-  const { objective, affinity, goals, nodeCost, replicas, room, holdout, solver, seed, notes } = settings;
-  const { status, cost, bound, seconds } = solution;
-  return {
-    ...(trace.model !== undefined && { model: trace.model }),
-    objective,
-    affinity,
-    ...(objective === 'fused' && { balanceWeight: goals.balance }),
-    nodeCost,
-    replicas,
-    ...('bytes' in room && { capacity: room.bytes }),
-    holdout,
-    solver,
-    seed: typeof seed === 'bigint' ? String(seed) : seed,
-    status,
-    cost,
-    ...(bound !== undefined && { bound, gap: cost > 0 ? (cost - bound) / cost : 0 }),
-    seconds,
-    chosen,
-    notes,
-  };
+  if (holdout === 'none') notes.push('the plan was tested on the tokens that it was made from, which flatters it');
+  if (tokens < fewTokens && goals.crossings > 0) {
+    const better =
+      affinity === 'path' && k > 1 ? '; counting all pairs of experts (affinity pairs) asks less of them' : '';
+    notes.push(`${tokens} tokens are few to plan from${better}`);
+  }
 }

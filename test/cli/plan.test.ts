@@ -53,7 +53,7 @@ describe('plan', () => {
   it('proves small plans optimal, shows trade-offs and communication, and says when planning does not help', async () => {
     const trace = await routes(2, 4);
     const exact = await moeflow(['plan', trace, '--gpus', '2', '--solver', 'exact', '--hidden', '64']);
-    expect(exact.output).toMatch(/^solver +exact, [\d.]+ s, seed 0: proved optimal, at most 0\.0 % above/m);
+    expect(exact.output).toMatch(/^solver +exact, [\d.]+ s, seed 0: proved optimal$/m);
     expect(exact.output).toMatch(/^context-coherent, this plan +4 +1 /m);
     const fused = await moeflow(['plan', trace, '--gpus', '2', '--objective', 'fused', '--holdout', 'none']);
     expect(fused.output).toMatch(/^weight of balance +steps that cross +load$/m);

@@ -6,7 +6,8 @@ import { MoeflowError } from '../../errors.js';
 import { costOf, violation } from '../cost.js';
 import type { Assignment, Problem } from '../problem.js';
 import type { ExactNews, ExactTask } from './exact-worker.js';
-import { assignmentOf, costScale, type IntegerProgram, integerProgram, renumber, valuesOf } from './integer-program.js';
+import { costScale, type IntegerProgram, integerProgram } from './integer-program.js';
+import { assignmentOf, renumber, valuesOf } from './program-values.js';
 import type { Solution, SolverSettings } from './solver.js';
 import { sweep } from './sweep.js';
 

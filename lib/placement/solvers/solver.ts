@@ -1,6 +1,5 @@
 /** What every solver takes and gives. */
 
-import { setImmediate } from 'node:timers/promises';
 import type { Assignment, Problem } from '../problem.js';
 
 export interface SolverProgress {
@@ -36,14 +35,3 @@ export interface Solution {
 
 /** @throws the signal's reason when it is aborted */
 export type Solver = (problem: Problem, settings: SolverSettings) => Promise<Solution>;
-
-/** Lets events in (a signal's, for one) about fifty times a second. */
-export function breather(signal: AbortSignal | undefined): () => Promise<void> {
-  let last = performance.now();
-  return async () => {
-    if (performance.now() - last < 20) return;
-    await setImmediate();
-    signal?.throwIfAborted();
-    last = performance.now();
-  };
-}

@@ -4,11 +4,12 @@
  * algorithm, whose local search solves a transportation problem exactly per layer.
  */
 
+import { breather } from '../breather.js';
 import { costOf, violation } from '../cost.js';
 import type { Assignment, Problem } from '../problem.js';
 import { below, uniforms } from '../random.js';
 import { settleOnce, type Workspace, workspaceOf } from './settle.js';
-import { breather, type Solution, type SolverSettings } from './solver.js';
+import type { Solution, SolverSettings } from './solver.js';
 import { splice } from './splice.js';
 import { greedyStart, randomStart, shake } from './starts.js';
 import { leastSaving } from './swaps.js';
