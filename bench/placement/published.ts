@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { openTrace, placement, type Trace } from '../../lib/index.js';
 import { table } from '../shared/table.js';
+import { benchVariants } from './variants.js';
 
 /**
  * Crossings per step on odd sequences, planned on even ones, of gpt-oss-20b: counts of an independent script for the linear and
@@ -29,6 +30,7 @@ export async function benchPublished(folder: string): Promise<boolean> {
     good &&= found.good;
   }
   console.log(`${table(rows).join('\n')}\n`);
+  await benchVariants(trace);
   return good;
 }
 
