@@ -49,62 +49,90 @@ function factsOf({ gpus, nodes, layers, experts, metadata, evaluation }: placeme
   ];
 }
 
-/** Baselines and the plan; columns about nodes if there are several, about paths if the trace has ranks. */
-function tableOf({ nodes, evaluation }: placement.Plan): string {
-  const hasPath = evaluation.plan.path !== undefined;
-  const columns: [head: string, cell: (result: placement.Evaluation) => string][] = [
-    ...(hasPath
-      ? [['crossings per token', (r: placement.Evaluation) => formatNumber(r.path?.perToken ?? 0)] as const]
-      : []),
-    ...(hasPath && nodes > 1
-      ? [['between nodes', (r: placement.Evaluation) => formatNumber(r.path?.nodePerToken ?? 0)] as const]
-      : []),
-    ...(hasPath ? [['steps that stay', (r: placement.Evaluation) => formatShare(r.path?.stays ?? 0)] as const] : []),
-    ['all pairs that cross', (r) => formatShare(r.pairs.share)],
-    ...(nodes > 1 ? [['nodes', (r: placement.Evaluation) => formatShare(r.pairs.nodeShare)] as const] : []),
-    ['GPUs per token and layer', (r) => formatNumber(r.gpusPerTokenLayer)],
-    ['load', (r) => formatNumber(r.load.mean)],
-    ['worst layer', (r) => formatNumber(r.load.worst)],
-  ] as [string, (result: placement.Evaluation) => string][];
-  const row = (name: string, result: placement.Evaluation) => [name, ...columns.map(([, cell]) => cell(result))];
-  const rows = Object.entries(evaluation.baselines).map(([name, result]) => row(names[name] ?? name, result));
-  const head = ['', ...columns.map(([name]) => name)];
-  return formatTable(
-    [head, ...rows, row('this plan', evaluation.plan)],
-    columns.map((_, at) => at + 1),
+interface Column {
+  head: string;
+  meaning: string;
+  cell: (result: placement.Evaluation) => string;
+}
+
+/** Columns about nodes if there are several, about first experts if the trace has ranks. */
+function columnsOf({ nodes, evaluation }: placement.Plan): Column[] {
+  const path: Column[] = [
+    { head: 'crossings', meaning: 'per token', cell: ({ path }) => formatNumber(path?.perToken ?? 0) },
+    { head: 'inter-node', meaning: 'those to another node', cell: ({ path }) => formatNumber(path?.nodePerToken ?? 0) },
+    { head: 'stay', meaning: 'steps that do not cross', cell: ({ path }) => formatShare(path?.stays ?? 0) },
+  ];
+  const pairs: Column[] = [
+    {
+      head: 'pairs',
+      meaning: 'of experts, weighted by gates, that cross',
+      cell: ({ pairs }) => formatShare(pairs.share),
+    },
+    { head: 'inter-node', meaning: 'those to another node', cell: ({ pairs }) => formatShare(pairs.nodeShare) },
+  ];
+  const rest: Column[] = [
+    { head: 'GPUs', meaning: 'per token and layer', cell: ({ gpusPerTokenLayer }) => formatNumber(gpusPerTokenLayer) },
+    { head: 'load', meaning: "the busiest GPU's over the mean", cell: ({ load }) => formatNumber(load.mean) },
+    { head: 'worst', meaning: 'that in the worst layer', cell: ({ load }) => formatNumber(load.worst) },
+  ];
+  return [...(evaluation.plan.path ? path : []), ...pairs, ...rest].filter(
+    ({ head }) => nodes > 1 || head !== 'inter-node',
   );
 }
 
-function verdictOf({ metadata, evaluation }: placement.Plan): string {
+/** Baselines and the plan, and what the columns mean. */
+function tableOf(plan: placement.Plan): string {
+  const { evaluation } = plan;
+  const columns = columnsOf(plan);
+  const row = (name: string, result: placement.Evaluation) => [name, ...columns.map(({ cell }) => cell(result))];
+  const rows = Object.entries(evaluation.baselines).map(([name, result]) => row(names[name] ?? name, result));
+  const table = formatTable(
+    [['', ...columns.map(({ head }) => head)], ...rows, row('this plan', evaluation.plan)],
+    columns.map((_, at) => at + 1),
+  );
+  const meanings = new Map(columns.map(({ head, meaning }) => [head, meaning]));
+  return `${table}\n${Array.from(meanings, ([head, meaning]) => `${head}: ${meaning}`).join('; ')}.\n`;
+}
+
+function verdictOf(plan: placement.Plan): string {
+  const { metadata, evaluation } = plan;
   const best = names[evaluation.baseline.name] ?? evaluation.baseline.name;
   if (metadata.chosen !== 'search') {
     return `Planning does not help: no placement was found that is better than "${best}", which is what the plan is.`;
   }
   if (!evaluation.helps)
     return `Planning does not help: "${best}" is as good on the tokens that the plan was made from.`;
-  const change = changeOf(metadata.objective, evaluation.baseline, evaluation.plan);
+  const change = changeOf(plan, evaluation.baseline);
   if (!evaluation.helpsHere) {
     return `The plan does not help on these tokens: "${best}" is as good or better (${change}). It is better on the tokens it was made from alone.`;
   }
   const linear = evaluation.baselines.linear;
   const besideLinear =
-    linear && evaluation.baseline.name !== 'linear'
-      ? ` Beside linear: ${changeOf(metadata.objective, linear, evaluation.plan)}.`
-      : '';
+    linear && evaluation.baseline.name !== 'linear' ? ` Beside linear: ${changeOf(plan, linear)}.` : '';
   return `Beside "${best}", the best of the others: ${change}.${besideLinear}`;
 }
 
-function changeOf(objective: placement.Objective, baseline: placement.Evaluation, plan: placement.Evaluation): string {
+/** What a plan changes, in the terms of its objective. */
+function changeOf({ nodes, metadata, evaluation }: placement.Plan, baseline: placement.Evaluation): string {
+  const { plan } = evaluation;
   const difference = (before: number, after: number) => {
     const change = before === 0 ? 0 : after / before - 1;
     return `${formatShare(Math.abs(change))} ${change > 0 ? 'more' : 'fewer'}`;
   };
-  const crossings = `${difference((baseline.path ?? baseline.pairs).share, (plan.path ?? plan.pairs).share)} crossings`;
+  const [before, after] = [baseline.path ?? baseline.pairs, plan.path ?? plan.pairs];
+  const toNodes = nodes > 1 ? `, ${difference(before.nodeShare, after.nodeShare)} to another node` : '';
+  const crossings = `${difference(before.share, after.share)} crossings${toNodes}`;
   const load = `load ${formatNumber(plan.load.mean)} after ${formatNumber(baseline.load.mean)}`;
-  if (objective === 'bytes')
-    return `${difference(baseline.gpusPerTokenLayer, plan.gpusPerTokenLayer)} GPUs per token and layer`;
-  if (objective === 'crossings') return crossings;
-  return objective === 'balance' ? load : `${crossings}, ${load}`;
+  switch (metadata.objective) {
+    case 'bytes':
+      return `${difference(baseline.gpusPerTokenLayer, plan.gpusPerTokenLayer)} GPUs per token and layer`;
+    case 'balance':
+      return load;
+    case 'fused':
+      return `${crossings}, ${load}`;
+    default:
+      return crossings;
+  }
 }
 
 function tradeOffTable(points: readonly placement.TradeOff[], nodes: number): string {

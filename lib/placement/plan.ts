@@ -96,6 +96,7 @@ async function search(
   solver: Solver,
   onProgress?: (progress: PlanProgress) => void,
 ): Promise<Searched> {
+  const began = performance.now();
   const problem = problemOf(counts, machines, goals, settings);
   const copied = problem.copies > problem.experts && 'perLayer' in problem.room;
   const common = { seed: settings.seed, timeLimit: copied ? timeLimit / 2 : timeLimit, signal };
@@ -111,7 +112,8 @@ async function search(
     const { assignment } = await sweep(single, { ...common, starts: [anyAssignment(single)] });
     candidates.push(addCopies(counts, assignment, settings, { ...machines, nodeCost: settings.nodeCost }));
   }
-  return { goals, problem, solution, candidates };
+  const seconds = (performance.now() - began) / 1000;
+  return { goals, problem, solution: { ...solution, seconds }, candidates };
 }
 
 function startsFor(problem: Problem, baselines: readonly Baseline[]): Int32Array[] {

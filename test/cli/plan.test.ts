@@ -24,7 +24,7 @@ describe('plan', () => {
     expect(output).toMatch(/^model +4 layers of 8 experts$/m);
     expect(output).toMatch(/^made from +240 tokens$/m);
     expect(output).toMatch(/^tested on +240 held-out tokens$/m);
-    expect(output).toMatch(/^ +crossings per token +between nodes +steps that stay/m);
+    expect(output).toMatch(/^ +crossings +inter-node +stay +pairs +inter-node +GPUs +load +worst$/m);
     for (const row of ['linear', 'round-robin', 'random', 'balanced', 'greedy', 'EPLB, global', 'EPLB, hierarchical']) {
       expect(output).toMatch(new RegExp(`^${row}.* %  `, 'm'));
     }
