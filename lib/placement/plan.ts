@@ -21,8 +21,9 @@ import { sweep } from './solvers/sweep.js';
 const solvers = { sweep, exact };
 /** Weights of the trade-off curve, beside the one asked for. */
 const curve = [0, 0.1, 0.3, 1, 3];
-/** Plans from fewer were clearly worse on other tokens (docs/placement.md). */
-const fewTokens = 5000;
+/** Plans from fewer tokens were clearly worse on others; from fewer than `veryFew`, less so if all pairs counted (docs/placement.md). */
+const few = 5000;
+const veryFew = 2000;
 
 /**
  * Places a model's experts so that tokens travel less, or GPUs are equally busy, from where tokens went in a trace. Reads it twice.
@@ -145,9 +146,11 @@ function addNotes({ tokens, k, experts }: RouteCounts, settings: PlanSettings): 
     notes.push('cost, bound and status are those of a model in which the copies of an expert share its tokens evenly');
   }
   if (holdout === 'none') notes.push('the plan was tested on the tokens that it was made from, which flatters it');
-  if (tokens < fewTokens && goals.crossings > 0) {
+  if (tokens < few && goals.crossings > 0) {
     const better =
-      affinity === 'path' && k > 1 ? '; counting all pairs of experts (affinity pairs) asks less of them' : '';
+      affinity === 'path' && k > 1 && tokens < veryFew
+        ? '; counting all pairs of experts (affinity pairs) asks less of them'
+        : '';
     notes.push(`${tokens} tokens are few to plan from${better}`);
   }
 }
