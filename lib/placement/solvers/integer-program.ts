@@ -29,15 +29,16 @@ export function integerProgram(problem: Problem): IntegerProgram {
     rows: { lower: [], upper: [], starts: [0], indices: [], values: [] },
     offset: 0,
   };
-  addPlaces(program, problem);
   const { layers, copies, gpus, together, load } = problem;
+  const what = `${layers} layers of ${copies} experts on ${gpus} GPUs`;
+  if (layers * copies * gpus > mostColumns) throw tooLarge(what);
+  addPlaces(program, problem);
   for (let layer = 0; layer < layers; layer++) {
     if (layer + 1 < layers) addPairs(program, problem, problem.follow, layer, layer + 1);
     if (together) addPairs(program, problem, together, layer, layer);
   }
   if (load) addBalance(program, problem, load);
-  if (program.columns.cost.length > mostColumns)
-    throw tooLarge(`${layers} layers of ${copies} experts on ${gpus} GPUs`);
+  if (program.columns.cost.length > mostColumns) throw tooLarge(what);
   return program;
 }
 
