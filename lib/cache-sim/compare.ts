@@ -66,39 +66,29 @@ export async function compareCaches(trace: Trace, options: CompareCachesOptions)
   const summary = grouped || needsHot ? await summaryOf(trace, chosen.phase, signal) : undefined;
   const hot = Int32Array.from(chosen.hot ?? (needsHot ? (summary as RouteSummary).mostUsed() : []));
 
-  const caches = chosen.policies.flatMap((policy) => capacities.map((capacity) => ({ policy, capacity })));
-  const simulations = batches.map((batch) => ({
-    batch,
-    former: formerFor(trace, chosen, batch, summary),
-    simulator: new (nativeAddon().CacheSimulator)({
-      layers: trace.layers,
-      experts: trace.experts,
-      expertsUsed: trace.k,
-      order: chosen.order,
-      caches: caches.map(({ policy, capacity }) => ({
-        policy,
-        ...capacity.classes,
-        ...(policy === 'static' ? { hot } : {}),
-      })),
-      prediction: chosen.prediction,
-      cost: chosen.cost,
-      expertBytes: chosen.expertBytes && Float64Array.from(chosen.expertBytes),
-    }),
-  }));
+  // No list can be made of no uses; nor is there anything to count.
+  if (needsHot && hot.length === 0) return [];
   try {
+    const simulations = batches.map((batch) => ({
+      batch,
+      former: formerFor(trace, chosen, batch, summary),
+      simulators: chosen.policies.map((policy) => simulatorFor(trace, chosen, policy, capacities, hot)),
+    }));
     for await (const tokens of chunksOfPhase(trace, chosen.phase, signal)) {
-      await Promise.all(simulations.map(({ former, simulator }) => simulate(simulator, former.add(tokens))));
+      await Promise.all(simulations.map(({ former, simulators }) => simulate(simulators, former.add(tokens))));
     }
     const rows: CacheRow[] = [];
-    for (const { batch, former, simulator } of simulations) {
-      await simulate(simulator, former.end());
-      const results = await simulator.finish();
-      results.forEach((counts, i) => {
-        const cache = { ...(caches[i] as (typeof caches)[number]), scope, batch };
-        for (const phase of ['prefill', 'decode'] as const) {
-          if (counts[phase].tokens > 0) rows.push(rowOf(cache, phase, counts[phase], chosen));
-        }
-      });
+    for (const { batch, former, simulators } of simulations) {
+      await simulate(simulators, former.end());
+      const results = await Promise.all(simulators.map((simulator) => simulator.finish()));
+      for (const [i, policy] of chosen.policies.entries()) {
+        results[i]?.forEach((counts, size) => {
+          const cache = { policy, capacity: capacities[size] as Capacity, scope, batch };
+          for (const phase of ['prefill', 'decode'] as const) {
+            if (counts[phase].tokens > 0) rows.push(rowOf(cache, phase, counts[phase], chosen));
+          }
+        });
+      }
     }
     return rows;
   } catch (error) {
@@ -115,10 +105,33 @@ function formerFor(trace: Trace, chosen: Chosen, batch: number, summary: RouteSu
   return stepsSideBySide(trace, { batch, promptTokens, lengths, begins: emptyPerSequence });
 }
 
-async function simulate(simulator: NativeCacheSimulator, steps: ReturnType<StepFormer['add']>): Promise<void> {
+/** Of one policy, at all capacities: policies work beside each other, on several processors. */
+function simulatorFor(
+  trace: Trace,
+  { order, prediction, cost, expertBytes }: Chosen,
+  policy: SimulatedPolicy,
+  capacities: readonly Capacity[],
+  hot: Int32Array,
+): NativeCacheSimulator {
+  return new (nativeAddon().CacheSimulator)({
+    layers: trace.layers,
+    experts: trace.experts,
+    expertsUsed: trace.k,
+    order,
+    caches: capacities.map(({ classes }) => ({ policy, ...classes, ...(policy === 'static' ? { hot } : {}) })),
+    prediction,
+    cost,
+    expertBytes: expertBytes && Float64Array.from(expertBytes),
+  });
+}
+
+async function simulate(
+  simulators: readonly NativeCacheSimulator[],
+  steps: ReturnType<StepFormer['add']>,
+): Promise<void> {
   for (const { begins, ...step } of steps) {
-    if (begins) await simulator.emptyCaches();
-    await simulator.push(step);
+    if (begins) await Promise.all(simulators.map((simulator) => simulator.emptyCaches()));
+    await Promise.all(simulators.map((simulator) => simulator.push(step)));
   }
 }
 

@@ -164,6 +164,11 @@ describe('caches compared on a trace', () => {
     expect(await only(trace, options)).toMatchObject({ accesses: 5, hits: 2 });
   });
 
+  it('of a trace without tokens have no rows', async () => {
+    expect(await compareCaches(tinyTrace(4, []), { slots: [4], batches: [1, 2] })).toEqual([]);
+    expect(await compareCaches(tinyTrace(4, [[0, DECODE, 0]]), { slots: [4], phase: 'prefill' })).toEqual([]);
+  });
+
   it('do not ask for what was not recorded', async () => {
     const header = { layers: 2, experts: 4, k: 1, ranked: true };
     const trace = traceInMemory(header, tokensOf(header, Int32Array.of(0, NOT_RECORDED, 0, 1)));

@@ -22,7 +22,8 @@ class PlecPolicy final : public EvictionPolicy {
       : grid_(grid),
         habit_(grid, kHabitHalfLifeTokens),
         topic_(grid, kTopicHalfLifeTokens),
-        due_(static_cast<size_t>(grid.experts())) {}
+        due_(static_cast<size_t>(grid.experts())),
+        layer_of_(layers_of_experts(grid)) {}
 
   void layer_begins(int32_t layer) override {
     layer_ = layer;
@@ -58,7 +59,7 @@ class PlecPolicy final : public EvictionPolicy {
     const int64_t due = due_[static_cast<size_t>(expert)] - request_;
     if (due > 0) return static_cast<double>(due);
     const double probability = scale.habit * habit_.weight(expert) + scale.topic * topic_.weight(expert);
-    return grid_.requests_until(grid_.layer_of(expert), layer_) +
+    return grid_.requests_until(layer_of_[static_cast<size_t>(expert)], layer_) +
            grid_.routed_layers * (1 / std::clamp(probability, kRarest, 1.0) - 1);
   }
 
@@ -69,7 +70,8 @@ class PlecPolicy final : public EvictionPolicy {
   FadingFrequency topic_;
   int32_t layer_ = 0;
   int64_t request_ = 0;
-  std::vector<int64_t> due_;  // [expert] the request that it is expected by
+  std::vector<int64_t> due_;       // [expert] the request that it is expected by
+  std::vector<int32_t> layer_of_;  // [expert]
 };
 
 }  // namespace moeflow

@@ -23,9 +23,21 @@ struct ExpertGrid {
   // How many requests of layers after that of layer `now` the next one of `layer` comes: layers run in order, round and
   // round.
   int32_t requests_until(int32_t layer, int32_t now) const {
-    return (layer - now - 1 + routed_layers) % routed_layers + 1;
+    const int32_t between = layer - now - 1;
+    const int32_t wrapped = between < 0 ? between + routed_layers : between;
+    // Mostly no division is needed.
+    if (wrapped >= 0 && wrapped < routed_layers) return wrapped + 1;
+    return (between + routed_layers) % routed_layers + 1;
   }
 };
+
+// layer_of() as a table [expert], for those who look at many experts.
+inline std::vector<int32_t> layers_of_experts(const ExpertGrid& grid) {
+  std::vector<int32_t> layers(static_cast<size_t>(grid.experts()));
+  for (int32_t expert = 0; expert < grid.experts(); ++expert)
+    layers[static_cast<size_t>(expert)] = grid.layer_of(expert);
+  return layers;
+}
 
 // Why a slot's expert does not leave: bits of its mark. 0: it may.
 enum SlotMark : uint8_t {
@@ -64,10 +76,18 @@ class EvictionPolicy {
   virtual int32_t first_to_leave(int32_t slot_class, std::span<const uint8_t> marks, uint8_t mark);
 };
 
-// For policies that order experts by a key: the candidate with the smallest.
-template <typename Key>
-int32_t smallest(std::span<const int32_t> candidates, Key&& key) {
-  return *std::min_element(candidates.begin(), candidates.end(), [&](int32_t a, int32_t b) { return key(a) < key(b); });
+// For policies that order experts by a key: the candidate with the smallest, of equals the first.
+template <typename KeyOf>
+int32_t smallest(std::span<const int32_t> candidates, KeyOf&& key_of) {
+  int32_t best = candidates.front();
+  auto smallest_key = key_of(best);
+  for (const int32_t candidate : candidates.subspan(1)) {
+    const auto key = key_of(candidate);
+    if (!(key < smallest_key)) continue;
+    best = candidate;
+    smallest_key = key;
+  }
+  return best;
 }
 
 struct PolicyOptions {

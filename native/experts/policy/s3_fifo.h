@@ -38,10 +38,10 @@ class S3FifoPolicy final : public EvictionPolicy {
   }
 
   int32_t choose(std::span<const int32_t> candidates) override {
-    order_.assign(candidates.begin(), candidates.end());
-    std::sort(order_.begin(), order_.end(), [&](int32_t a, int32_t b) { return entry(a).since < entry(b).since; });
+    begin_order(candidates);
     if (kSmallShare * small_ >= residents_) {
-      for (const int32_t expert : order_) {
+      for (size_t i = 0; i < candidates.size(); ++i) {
+        const int32_t expert = in_order(i);
         Entry& e = entry(expert);
         if (e.queue != Queue::kSmall) continue;
         if (e.uses == 0) return expert;
@@ -54,7 +54,8 @@ class S3FifoPolicy final : public EvictionPolicy {
     // Each round takes one use from those that have any, so at most four are needed.
     for (;;) {
       bool any = false;
-      for (const int32_t expert : order_) {
+      for (size_t i = 0; i < candidates.size(); ++i) {
+        const int32_t expert = in_order(i);
         Entry& e = entry(expert);
         if (e.queue == Queue::kSmall) continue;
         if (e.uses == 0) return expert;
@@ -62,7 +63,7 @@ class S3FifoPolicy final : public EvictionPolicy {
         --e.uses;
         e.since = ++now_;
       }
-      if (!any) return order_.front();
+      if (!any) return in_order(0);
     }
   }
 
@@ -77,6 +78,31 @@ class S3FifoPolicy final : public EvictionPolicy {
   // The small queue has one place in so many.
   static constexpr int64_t kSmallShare = 10;
 
+  // Candidates in the order of their queues, of equals as they were given: sorted only as far as somebody looks.
+  struct Queued {
+    uint64_t since = 0;
+    size_t candidate = 0;
+    int32_t expert = 0;
+    // So that the first one is on top of a heap.
+    bool operator<(const Queued& other) const {
+      return since != other.since ? since > other.since : candidate > other.candidate;
+    }
+  };
+  void begin_order(std::span<const int32_t> candidates) {
+    order_.clear();
+    unsorted_.clear();
+    for (const int32_t expert : candidates) unsorted_.push_back({entry(expert).since, unsorted_.size(), expert});
+    std::make_heap(unsorted_.begin(), unsorted_.end());
+  }
+  int32_t in_order(size_t i) {
+    while (order_.size() <= i) {
+      order_.push_back(unsorted_.front().expert);
+      std::pop_heap(unsorted_.begin(), unsorted_.end());
+      unsorted_.pop_back();
+    }
+    return order_[i];
+  }
+
   Entry& entry(int32_t expert) { return entries_[static_cast<size_t>(expert)]; }
   // As many of those that left the small queue are remembered as there are places.
   bool remembered(const Entry& e) const {
@@ -84,6 +110,7 @@ class S3FifoPolicy final : public EvictionPolicy {
   }
 
   std::vector<Entry> entries_;
+  std::vector<Queued> unsorted_;
   std::vector<int32_t> order_;
   uint64_t now_ = 0;
   uint64_t departures_ = 0;
