@@ -54,6 +54,7 @@ export type { Model, Prompt } from './model/model.js';
 export { planMemory } from './model/plan.js';
 export * as placement from './placement/index.js';
 export { cacheReport } from './report/cache-report.js';
+export { planReport } from './report/plan-report.js';
 export { type EncodeOptions, Tokenizer } from './tokenizer/index.js';
 export { type OpenTraceOptions, openTrace, traceFormats } from './trace/open.js';
 export { type Recording, type RecordOptions, recordTrace } from './trace/record.js';

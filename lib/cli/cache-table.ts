@@ -1,8 +1,8 @@
 /** What `moeflow cache` says: for each phase and batch a table, the best policy of each size first. */
 
 import type { CacheRow } from '../cache-sim/compare.js';
+import { formatBytes, formatCount, formatNumber, formatShare, formatTable } from '../report/format.js';
 import type { TraceHeader } from '../trace/trace.js';
-import { formatBytes, formatCount, formatNumber, formatShare, formatTable } from './format.js';
 
 interface Column {
   head: string;

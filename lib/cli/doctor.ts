@@ -5,7 +5,7 @@ import { cpus } from 'node:os';
 import type { Command } from 'commander';
 import { availableKernels, measureReadBandwidth } from '../index.js';
 import { nativeAddon } from '../native.js';
-import { formatNumber, formatTable } from './format.js';
+import { formatNumber, formatTable } from '../report/format.js';
 import { print } from './output.js';
 
 export function addDoctor(program: Command): void {

@@ -2,7 +2,7 @@
 
 import type { Command } from 'commander';
 import { type MemoryUse, planMemory } from '../index.js';
-import { formatBytes, formatCount, formatShare, formatTable } from './format.js';
+import { formatBytes, formatCount, formatShare, formatTable } from '../report/format.js';
 import { addMemoryFlags, type MemoryFlags, memoryOptions } from './memory-flags.js';
 import { print } from './output.js';
 

@@ -1,7 +1,7 @@
 /** What `moeflow generate` says about a finished generation. */
 
 import { type DeviceStats, type GenerationResult, type LayerStats, type ModelInfo, nestRouting } from '../index.js';
-import { formatBytes, formatCount, formatNumber, formatShare } from './format.js';
+import { formatBytes, formatCount, formatNumber, formatShare } from '../report/format.js';
 
 /** For people, on stderr. The seed is named where it was drawn and matters. */
 export function statisticsLine(result: GenerationResult, info: ModelInfo, seedDrawn: boolean): string {

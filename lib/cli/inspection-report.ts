@@ -1,7 +1,7 @@
 /** What `moeflow inspect` says: one object, and the same as text. */
 
 import type { Inspection } from '../index.js';
-import { formatBytes, formatCount, formatShare, formatTable } from './format.js';
+import { formatBytes, formatCount, formatShare, formatTable } from '../report/format.js';
 
 interface TensorType {
   count: number;

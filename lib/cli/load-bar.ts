@@ -2,7 +2,7 @@
 
 import { Presets, SingleBar } from 'cli-progress';
 import type { LoadProgress } from '../index.js';
-import { formatBytes } from './format.js';
+import { formatBytes } from '../report/format.js';
 
 export interface LoadBar {
   update(progress: LoadProgress): void;

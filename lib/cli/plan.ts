@@ -2,7 +2,7 @@
 
 import { writeFile } from 'node:fs/promises';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { placement } from '../index.js';
+import { placement, planReport } from '../index.js';
 import { openTrace, traceFormats } from '../trace/open.js';
 import { UsageError } from './failure.js';
 import { interruptible } from './interruption.js';
@@ -22,6 +22,7 @@ interface PlanFlags extends Omit<placement.PlanOptions, 'signal' | 'onProgress' 
   denseLayers?: number;
   json?: boolean;
   out?: string;
+  html?: string;
 }
 
 const examples = `
@@ -93,7 +94,8 @@ export function addPlan(program: Command): void {
       'for sglang: layers without experts before the first one with them',
       integer(0, 2 ** 12),
     )
-    .option('-o, --out <file>', 'where the plan is written to');
+    .option('-o, --out <file>', 'where the plan is written to')
+    .option('--html <file>', 'writes the report as a page, one file that needs no network');
   command.action((paths: string[], flags: PlanFlags & { hidden?: number }) =>
     interruptible((signal) => makePlan(paths, flags, signal)),
   );
@@ -107,7 +109,7 @@ function holdout(text: string): placement.Holdout {
 }
 
 async function makePlan(paths: string[], flags: PlanFlags & { hidden?: number }, signal: AbortSignal): Promise<void> {
-  const { gpus, nodes, traceFormat, experts, k, format, denseLayers, json, out, hidden, ...options } = flags;
+  const { gpus, nodes, traceFormat, experts, k, format, denseLayers, json, out, html, hidden, ...options } = flags;
   if (gpus === undefined) throw new UsageError('no cluster: say how many GPUs there are with --gpus N');
   if (json && format !== undefined && out === undefined) {
     throw new UsageError("--json prints moeflow's own form: give --format with --out, or leave one of them out");
@@ -123,6 +125,7 @@ async function makePlan(paths: string[], flags: PlanFlags & { hidden?: number },
   }
   const written = placement.formatPlan(plan, format ?? 'moeflow', denseLayers);
   if (out !== undefined) await writeFile(out, written, { signal });
+  if (html !== undefined) await writeFile(html, planReport(plan), { signal });
   if (json) await print(`${JSON.stringify(plan)}\n`, signal);
   else await print(format !== undefined && out === undefined ? written : textOf(plan), signal);
 }

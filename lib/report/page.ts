@@ -106,6 +106,16 @@ output { display: block; min-height: 1.5em; font-size: 13px; color: var(--soft);
 details { margin-top: 36px; }
 summary { cursor: pointer; font-weight: 600; }
 .wide { overflow-x: auto; }
+p.verdict { color: var(--ink); font-size: 1.05rem; border-left: 4px solid var(--series-0); padding-left: 12px; }
+.bars { display: grid; grid-template-columns: max-content minmax(80px, 1fr) max-content; gap: 6px 12px; font-size: 13px; align-items: center; }
+.bar { display: contents; }
+.bar div { display: flex; height: 16px; background: var(--panel); border: 1px solid var(--line); }
+.bar i { background: var(--soft); opacity: 0.55; }
+.bar i.far { opacity: 1; }
+.bar.this i { background: var(--series-0); }
+.bar b { font-weight: 400; font-variant-numeric: tabular-nums; }
+.bar.this span, .bar.this b { font-weight: 600; }
+@media (max-width: 640px) { .bars { grid-template-columns: 1fr; } }
 table.rows { border-collapse: collapse; font-size: 13px; font-variant-numeric: tabular-nums; width: 100%; margin-top: 8px; }
 table.rows th, table.rows td { padding: 3px 10px; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap; }
 table.rows th { background: var(--panel); }

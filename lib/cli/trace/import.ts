@@ -1,10 +1,10 @@
 /** `moeflow trace import`: other tools' routing traces as Parquet. */
 
 import type { Command } from 'commander';
+import { formatCount, formatTable } from '../../report/format.js';
 import { importFormats } from '../../trace/import/formats.js';
 import { openTrace } from '../../trace/open.js';
 import { TraceWriter } from '../../trace/writer.js';
-import { formatCount, formatTable } from '../format.js';
 import { interruptible } from '../interruption.js';
 import { addOpenFlags, type OpenFlags, openOptions } from './open-flags.js';
 

@@ -1,10 +1,10 @@
 /** `moeflow trace info`: what a trace is like. */
 
 import type { Command } from 'commander';
+import { formatBytes, formatCount, formatNumber, formatTable } from '../../report/format.js';
 import { openTrace } from '../../trace/open.js';
 import { type TraceStatistics, traceStatistics } from '../../trace/statistics.js';
 import type { TraceHeader } from '../../trace/trace.js';
-import { formatBytes, formatCount, formatNumber, formatTable } from '../format.js';
 import { interruptible } from '../interruption.js';
 import { print } from '../output.js';
 import { addOpenFlags, type OpenFlags, openOptions } from './open-flags.js';
