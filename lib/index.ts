@@ -52,6 +52,7 @@ export {
 } from './model/load-options.js';
 export type { Model, Prompt } from './model/model.js';
 export { planMemory } from './model/plan.js';
+export * as placement from './placement/index.js';
 export { cacheReport } from './report/cache-report.js';
 export { type EncodeOptions, Tokenizer } from './tokenizer/index.js';
 export { type OpenTraceOptions, openTrace, traceFormats } from './trace/open.js';

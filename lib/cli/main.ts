@@ -9,6 +9,7 @@ import { reportFailure, usageOutput } from './failure.js';
 import { addFit } from './fit.js';
 import { addGenerate } from './generate.js';
 import { addInspect } from './inspect.js';
+import { addPlan } from './plan.js';
 import { addTrace } from './trace/index.js';
 
 function createProgram(): Command {
@@ -29,6 +30,7 @@ Examples:
   $ moeflow fit olmoe.gguf --ram 2GiB
   $ moeflow trace record prompts/ --model olmoe.gguf --out routes/
   $ moeflow cache routes/ --slots 64,128,256 --html report.html
+  $ moeflow plan routes/ --gpus 8 --nodes 2
   $ moeflow doctor
 
 "moeflow help <command>" tells more. Environment: MOEFLOW_MODEL (default of --model), MOEFLOW_CPU (default of --cpu),
@@ -40,6 +42,7 @@ MOEFLOW_ADDON (path of the native addon to load).`,
   addFit(program);
   addTrace(program);
   addCache(program);
+  addPlan(program);
   addDoctor(program);
   return program;
 }

@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
+import { chartScript } from './chart-script.js';
 
 export interface Page {
   title: string;
@@ -10,7 +11,7 @@ export interface Page {
   body: string;
   /** What the script finds as `data`. */
   data: unknown;
-  /** JavaScript, after uPlot. */
+  /** JavaScript, after uPlot and {@link chartScript}. */
   script: string;
 }
 
@@ -34,7 +35,9 @@ ${body}
 <script>${chart.script}</script>
 <script>
 const data = ${scriptJson(data)};
+${chartScript}
 ${script}
+document.documentElement.dataset.drawn = 'yes';
 </script>
 </body>
 </html>

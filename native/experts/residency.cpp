@@ -15,6 +15,7 @@ Residency::Residency(const ExpertGrid& grid, SlotClasses classes, std::unique_pt
       counts_(classes_.slots.size()),
       slot_of_(static_cast<size_t>(grid.experts()), kNone),
       wasted_(static_cast<size_t>(grid.layers)),
+      ahead_(static_cast<size_t>(grid.layers)),
       turns_(classes_.slots.size()) {
   for (size_t c = 0; c < classes_.slots.size(); ++c) {
     Slot empty;
@@ -30,9 +31,19 @@ Residency::Residency(const ExpertGrid& grid, SlotClasses classes, std::unique_pt
 
 std::span<const Residency::Place> Residency::request(int32_t layer, std::span<const int32_t> experts,
                                                      size_t generating) {
+  release_ahead();
   layer_ = layer;
+  std::swap(passed_by_, ahead_[static_cast<size_t>(layer)]);
   policy_->layer_begins(layer);
   return request_more(experts, generating);
+}
+
+// What was fetched for the request before this one, which did not ask for it.
+void Residency::release_ahead() {
+  for (const int32_t expert : passed_by_) {
+    if (slot_of(expert) != kNone) mark(slot_of(expert), kAhead, false);
+  }
+  passed_by_.clear();
 }
 
 std::span<const Residency::Place> Residency::request_more(std::span<const int32_t> experts, size_t generating) {
@@ -103,6 +114,8 @@ int32_t Residency::fetch_ahead(int32_t expert, bool for_prompt) {
   put(slot, expert);
   mark(slot, kAhead, true);
   mark(slot, kPassing, for_prompt);
+  slot_at(slot).unused = true;
+  ahead_[static_cast<size_t>(grid_.layer_of(expert))].push_back(expert);
   return slot;
 }
 
@@ -181,7 +194,7 @@ int32_t Residency::slot_in_turn(int32_t c, bool passing_only, int32_t& after) {
 int32_t Residency::filling_slot(int32_t c, bool among_ahead) {
   if (counts_[static_cast<size_t>(c)].filling == 0) return kNone;
   for (int32_t slot = class_begin_[static_cast<size_t>(c)]; slot < class_begin_[static_cast<size_t>(c) + 1]; ++slot) {
-    if (marked(slot, kFilling) && !marked(slot, kHeld) && is_ahead(slot) == among_ahead) return slot;
+    if (marked(slot, kFilling) && !marked(slot, kHeld) && marked(slot, kAhead) == among_ahead) return slot;
   }
   return kNone;
 }
@@ -202,6 +215,7 @@ void Residency::take_out(int32_t slot) {
   policy_->left(s.expert);
   slot_of_[static_cast<size_t>(s.expert)] = kNone;
   s.expert = kNone;
+  s.unused = false;
   mark(slot, kAhead, false);
   mark(slot, kPassing, false);
 }
@@ -209,6 +223,7 @@ void Residency::take_out(int32_t slot) {
 void Residency::use(int32_t slot, bool generating) {
   mark(slot, kHeld, true);
   mark(slot, kAhead, false);
+  slot_at(slot).unused = false;
   if (!generating) return;
   mark(slot, kPassing, false);
   policy_->used(expert_in(slot));

@@ -45,7 +45,8 @@ class Residency {
   // Tells the policy when a layer will probably ask for an expert, whether or not it is present.
   void expect(int32_t layer, int32_t expert);
   // A slot for an expert that is expected, kNone if there is none to spare: it takes neither one that the request under
-  // way holds, nor one fetched ahead, nor one of which the policy says so, and no more than half of all.
+  // way holds, nor one fetched ahead for a request still to come, nor one of which the policy says so, and no more than
+  // half of all. When its layer has asked for others, the expert may leave as any other.
   int32_t fetch_ahead(int32_t expert, bool for_prompt);
 
   // The expert in it did not come after all.
@@ -57,7 +58,7 @@ class Residency {
   int32_t slot_of(int32_t expert) const { return slot_of_[static_cast<size_t>(expert)]; }
   int32_t expert_in(int32_t slot) const { return slots_[static_cast<size_t>(slot)].expert; }
   // Fetched ahead, and not used since.
-  bool is_ahead(int32_t slot) const { return marked(slot, kAhead); }
+  bool is_ahead(int32_t slot) const { return slots_[static_cast<size_t>(slot)].unused; }
   // Used, or wanted, by prompts alone.
   bool is_passing(int32_t slot) const { return marked(slot, kPassing); }
   // Experts of a layer that were fetched ahead and left without having been used.
@@ -67,6 +68,7 @@ class Residency {
   struct Slot {
     int32_t expert = kNone;
     int32_t slot_class = 0;
+    bool unused = false;  // since its expert was fetched ahead
   };
   // Slots of one class. What there is none of need not be looked for.
   struct Counts {
@@ -94,6 +96,7 @@ class Residency {
   void mark(int32_t slot, SlotMark mark, bool value);
 
   void add_place(Place place);
+  void release_ahead();
   Place place_absent(int32_t expert, bool for_prompt);
   int32_t empty_slot(int32_t c);
   int32_t leaving_slot(int32_t c, bool among_ahead, bool spare_generating);
@@ -108,14 +111,16 @@ class Residency {
   SlotClasses classes_;
   std::unique_ptr<EvictionPolicy> policy_;
   bool policy_keeps_order_;
-  std::vector<Slot> slots_;           // class by class
-  std::vector<uint8_t> marks_;        // [slot] of SlotMark
-  std::vector<int32_t> class_begin_;  // [class + 1]
-  std::vector<Counts> counts_;        // [class]
-  std::vector<int32_t> slot_of_;      // [expert]
-  std::vector<uint64_t> wasted_;      // [layer]
+  std::vector<Slot> slots_;                  // class by class
+  std::vector<uint8_t> marks_;               // [slot] of SlotMark
+  std::vector<int32_t> class_begin_;         // [class + 1]
+  std::vector<Counts> counts_;               // [class]
+  std::vector<int32_t> slot_of_;             // [expert]
+  std::vector<uint64_t> wasted_;             // [layer]
+  std::vector<std::vector<int32_t>> ahead_;  // [layer] experts fetched ahead since its last request
   // The request under way.
   int32_t layer_ = 0;
+  std::vector<int32_t> passed_by_;  // fetched ahead for it
   std::vector<Place> places_;
   std::vector<Turn> turns_;     // [class]
   std::vector<size_t> absent_;  // indices of the request's experts

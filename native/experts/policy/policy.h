@@ -43,7 +43,7 @@ inline std::vector<int32_t> layers_of_experts(const ExpertGrid& grid) {
 enum SlotMark : uint8_t {
   kHeld = 1,     // by the request under way
   kFilling = 2,  // its bytes are under way
-  kAhead = 4,    // fetched ahead, and not used since
+  kAhead = 4,    // fetched ahead for a request that has not come yet
   kPassing = 8,  // used by prompts alone
   kEmpty = 16,
 };

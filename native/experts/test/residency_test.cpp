@@ -118,10 +118,35 @@ TEST_CASE("fetching ahead takes free slots and those of experts that may leave, 
   // Used, it is like any other; unused, it counts as wasted when it leaves.
   use(r, 1, {0});
   CHECK_FALSE(r.is_ahead(first));
-  use(r, 2, {0, 1, 2});
   CHECK(r.wasted(1) == 0);
-  use(r, 2, {4, 5, 6, 7});
+  use(r, 2, {0, 1, 2});
   CHECK(r.wasted(1) == 1);
+}
+
+TEST_CASE("what was fetched ahead in vain makes room when its layer has passed, and counts as wasted when it leaves") {
+  Residency r = residency(4);
+  use(r, 0, {0, 1});
+  for (const int32_t expert : {8, 9}) CHECK(r.fetch_ahead(expert, false) != Residency::kNone);
+  CHECK(r.fetch_ahead(16, false) == Residency::kNone);
+  use(r, 1, {2});
+  CHECK(r.fetch_ahead(16, false) == Residency::kNone);
+  CHECK(present(r, 1) == 3);
+  use(r, 2, {1});
+  CHECK(r.fetch_ahead(3, false) != Residency::kNone);
+  CHECK(r.fetch_ahead(4, false) != Residency::kNone);
+  CHECK(r.wasted(1) == 2);
+  CHECK(present(r, 1) <= 1);
+}
+
+TEST_CASE("what was fetched ahead for a layer's next turn stays until that has passed") {
+  Residency r = residency(4);
+  use(r, 0, {0});
+  CHECK(r.fetch_ahead(5, false) != Residency::kNone);
+  for (const int32_t layer : {1, 2}) use(r, layer, {0});
+  use(r, 1, {1});
+  CHECK(r.slot_of(5) != Residency::kNone);
+  CHECK(use(r, 0, {5})[0].present);
+  CHECK(r.wasted(0) == 0);
 }
 
 TEST_CASE("a slot that is being filled is given away last") {
