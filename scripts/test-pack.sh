@@ -18,7 +18,8 @@ contents=$(tar -tzf "$project/$tarball")
 for needed in dist/index.js dist/index.d.ts dist/cli/main.js native/addon/addon.cpp CMakeLists.txt binding.gyp LICENSE README.md; do
   echo "$contents" | grep -qx "package/$needed" || fail "$needed is not in the package"
 done
-if echo "$contents" | grep -E '\.gguf$|^package/(test|bench|models|docs)/|/test/|\.map$'; then fail "these are not for users"; fi
+if echo "$contents" | grep -vx package/docs/plan.schema.json |
+  grep -E '\.gguf$|^package/(test|bench|models|docs)/|/test/|\.map$'; then fail "these are not for users"; fi
 
 step "installing $tarball ($(du -k "$project/$tarball" | cut -f 1) KiB, $(echo "$contents" | wc -l) files)"
 cd "$project"
@@ -61,3 +62,13 @@ generated=$(npx --no-install moeflow generate --model models/demo.gguf --max-tok
 [ "$imported" = "$generated" ] || fail "the command gives $generated, import $imported"
 npx --no-install moeflow doctor | grep -q "^addon .*$(basename "$project")/node_modules/moeflow/build/Release" || fail "another addon was loaded"
 step "import, require() and the command agree"
+
+step "routes, caches and plans"
+echo 'In the beginning' > prompt.txt
+echo 'Once upon a time' > other.txt
+moeflow="npx --no-install moeflow"
+$moeflow trace record prompt.txt other.txt --model models/demo.gguf --out routes --max-tokens 60 --ignore-eos
+$moeflow trace info routes | grep -q '^sequences *2$' || fail "the trace has not two sequences"
+$moeflow cache routes --slots 64 --html cache.html | grep -q belady || fail "moeflow cache says nothing of belady"
+$moeflow plan routes --gpus 4 --solver exact --time-limit 2 --html plan.html | grep -q 'this plan' || fail "moeflow plan has no plan"
+for page in cache.html plan.html; do grep -q 'uPlot' "$page" || fail "$page has no charts"; done
