@@ -1,5 +1,6 @@
 import { placement, type Trace, type TraceTokens } from '../../lib/index.js';
-import { seedOf, uniforms } from '../synthetic/random.js';
+import { uniforms } from '../../lib/random.js';
+import { seedOf } from '../synthetic/random.js';
 
 /** DeepSeek-V3's size, one expert in four places per GPU. */
 export const large = { layers: 61, experts: 256, k: 8, gpus: 64, nodes: 8 };

@@ -1,3 +1,5 @@
+import { uniforms } from '../../lib/random.js';
+
 /** A stream of normally distributed numbers (mean 0, standard deviation 1) that depends on the seed alone. */
 export function normals(seed: number): () => number {
   const uniform = uniforms(seed);
@@ -13,19 +15,6 @@ export function normals(seed: number): () => number {
     const angle = 2 * Math.PI * uniform();
     spare = radius * Math.sin(angle);
     return radius * Math.cos(angle);
-  };
-}
-
-/** Uniform numbers in [0, 1): splitmix32, enough for weights nobody trains. */
-export function uniforms(seed: number): () => number {
-  let state = seed | 0;
-  return () => {
-    state = (state + 0x9e3779b9) | 0;
-    let mixed = state ^ (state >>> 16);
-    mixed = Math.imul(mixed, 0x21f0aaad);
-    mixed ^= mixed >>> 15;
-    mixed = Math.imul(mixed, 0x735a2d97);
-    return ((mixed ^ (mixed >>> 15)) >>> 0) / 2 ** 32;
   };
 }
 

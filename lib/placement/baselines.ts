@@ -1,9 +1,9 @@
 /** Placements that need no search: what a plan has to be better than. */
 
+import { shuffle, uniforms } from '../random.js';
 import type { RouteCounts } from './counts.js';
 import { balancedPacking, rebalanceExperts } from './eplb.js';
 import { fromSlots, type Placement, unflatten } from './placement.js';
-import { shuffle, uniforms } from './random.js';
 
 export interface Baseline {
   name: BaselineName;

@@ -3,7 +3,7 @@ import { placement } from '../../lib/index.js';
 import { costOf } from '../../lib/placement/cost.js';
 import { unflatten } from '../../lib/placement/placement.js';
 import { problemOf } from '../../lib/placement/problem.js';
-import { shuffle, uniforms } from '../../lib/placement/random.js';
+import { shuffle, uniforms } from '../../lib/random.js';
 import { header, topicalTrace, traceOf } from './routes.js';
 
 /** Experts 0 and 1 on GPU 0, but in the last layer 0 and 2; four GPUs would be two nodes. */

@@ -2,7 +2,7 @@
 
 import { costOf, violation } from '../../lib/placement/cost.js';
 import type { Problem } from '../../lib/placement/problem.js';
-import { uniforms } from '../../lib/placement/random.js';
+import { uniforms } from '../../lib/random.js';
 
 export interface Shape {
   layers: number;

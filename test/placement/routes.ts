@@ -1,7 +1,7 @@
 /** Small traces for plans. */
 
 import { type Trace, type TraceHeader, tokensOf, traceInMemory } from '../../lib/index.js';
-import { uniforms } from '../../lib/placement/random.js';
+import { uniforms } from '../../lib/random.js';
 
 export const header: TraceHeader = { layers: 3, experts: 4, k: 2, ranked: true };
 

@@ -1,7 +1,7 @@
 /** Assignments to begin a search from. */
 
+import { below, shuffle } from '../../random.js';
 import type { Assignment, Problem } from '../problem.js';
-import { below, shuffle } from '../random.js';
 import { neighbourGains, roomOf } from './gains.js';
 import { transport } from './transport.js';
 

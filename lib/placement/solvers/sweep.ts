@@ -4,10 +4,10 @@
  * algorithm, whose local search solves a transportation problem exactly per layer.
  */
 
+import { below, uniforms } from '../../random.js';
 import { breather } from '../breather.js';
 import { costOf, violation } from '../cost.js';
 import type { Assignment, Problem } from '../problem.js';
-import { below, uniforms } from '../random.js';
 import { settleOnce, type Workspace, workspaceOf } from './settle.js';
 import type { Solution, SolverSettings } from './solver.js';
 import { splice } from './splice.js';
