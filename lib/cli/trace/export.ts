@@ -3,7 +3,8 @@
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import { type Command, Option } from 'commander';
-import { exportFormats, type Sink } from '../../trace/export/formats.js';
+import { exportFormats } from '../../trace/export/formats.js';
+import type { Sink } from '../../trace/export/sink.js';
 import { openTrace } from '../../trace/open.js';
 import { interruptible } from '../interruption.js';
 import { addOpenFlags, type OpenFlags, openOptions } from './open-flags.js';

@@ -2,7 +2,7 @@
 
 import { headerKey, headerToJson } from '../header.js';
 import { NOT_RECORDED, phases, type Trace } from '../trace.js';
-import { type Sink, shortest } from './formats.js';
+import { type Sink, shortest } from './sink.js';
 
 export async function jsonl(trace: Trace, sink: Sink): Promise<void> {
   const { layers, k } = trace;

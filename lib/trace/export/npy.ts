@@ -1,7 +1,7 @@
 /** A NumPy array of expert ids, int16 [tokens, layers, k], as vLLM returns them; layers that were not recorded are -1. */
 
 import type { Trace } from '../trace.js';
-import type { Sink } from './formats.js';
+import type { Sink } from './sink.js';
 
 export async function npy(trace: Trace, sink: Sink): Promise<void> {
   let tokens = 0;
