@@ -330,7 +330,11 @@ export interface NativeAddon {
   };
   CancelFlag: new () => NativeCancelFlag;
   KernelProblem: new (options: NativeKernelProblemOptions) => NativeKernelProblem;
-  CacheSimulator: new (options: NativeSimulatorOptions) => NativeCacheSimulator;
+  /** Once the flag is set, what it is asked for ends with CANCELLED. */
+  CacheSimulator: new (
+    options: NativeSimulatorOptions,
+    cancel?: NativeCancelFlag,
+  ) => NativeCacheSimulator;
   inspect(options: { paths: string[] }): Promise<NativeInspection>;
   plan(options: NativeLoadOptions): Promise<NativeMemoryPlan>;
   /** By layer. */

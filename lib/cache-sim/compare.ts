@@ -1,7 +1,7 @@
 /** Caches of several policies and sizes, compared on one trace: what each would have hit, read and waited for. */
 
 import { fromNative } from '../errors.js';
-import { type NativeCacheSimulator, type NativePhaseCounts, nativeAddon } from '../native.js';
+import { type NativeCacheSimulator, type NativeCancelFlag, type NativePhaseCounts, nativeAddon } from '../native.js';
 import type { Trace } from '../trace/trace.js';
 import { type Capacity, capacityOfBytes, capacityOfSlots, type Scope } from './capacity.js';
 import { type ChosenPhase, chunksOfPhase } from './chunks.js';
@@ -35,9 +35,9 @@ export interface CacheRow {
   /** Experts that were fetched ahead, and of these, those that were never used. */
   prefetches: number;
   wastedPrefetches: number;
-  /** Experts that were read: misses and prefetches. */
-  loads: number;
-  /** Of these; null if the sizes of experts are not known. */
+  /** Experts that were read: misses and prefetches; null for the order `residents-first`, which does not say. */
+  loads: number | null;
+  /** Of these; null also if the sizes of experts are not known. */
   bytes: number | null;
   bytesPerToken: number | null;
   /** By the cost model; null without one. */
@@ -68,11 +68,14 @@ export async function compareCaches(trace: Trace, options: CompareCachesOptions)
 
   // No list can be made of no uses; nor is there anything to count.
   if (needsHot && hot.length === 0) return [];
+  const flag = new (nativeAddon().CancelFlag)();
+  const abort = () => flag.cancel();
+  signal?.addEventListener('abort', abort, { once: true });
   try {
     const simulations = batches.map((batch) => ({
       batch,
       former: formerFor(trace, chosen, batch, summary),
-      simulators: chosen.policies.map((policy) => simulatorFor(trace, chosen, policy, capacities, hot)),
+      simulators: chosen.policies.map((policy) => simulatorFor(trace, chosen, policy, capacities, hot, flag)),
     }));
     for await (const tokens of chunksOfPhase(trace, chosen.phase, signal)) {
       await Promise.all(simulations.map(({ former, simulators }) => simulate(simulators, former.add(tokens))));
@@ -90,9 +93,13 @@ export async function compareCaches(trace: Trace, options: CompareCachesOptions)
         });
       }
     }
+    signal?.throwIfAborted();
     return rows;
   } catch (error) {
+    signal?.throwIfAborted();
     throw fromNative(error);
+  } finally {
+    signal?.removeEventListener('abort', abort);
   }
 }
 
@@ -112,8 +119,9 @@ function simulatorFor(
   policy: SimulatedPolicy,
   capacities: readonly Capacity[],
   hot: Int32Array,
+  flag: NativeCancelFlag,
 ): NativeCacheSimulator {
-  return new (nativeAddon().CacheSimulator)({
+  const options = {
     layers: trace.layers,
     experts: trace.experts,
     expertsUsed: trace.k,
@@ -122,7 +130,8 @@ function simulatorFor(
     prediction,
     cost,
     expertBytes: expertBytes && Float64Array.from(expertBytes),
-  });
+  };
+  return new (nativeAddon().CacheSimulator)(options, flag);
 }
 
 async function simulate(
@@ -145,17 +154,20 @@ function rowOf(
   { policy, scope, batch, capacity }: { policy: SimulatedPolicy; scope: Scope; batch: number; capacity: Capacity },
   phase: 'prefill' | 'decode',
   counts: NativePhaseCounts,
-  { expertBytes, cost }: Chosen,
+  { expertBytes, cost, order }: Chosen,
 ): CacheRow {
   const { tokens, wastedPrefetches, seconds, stallSeconds } = counts;
   const sum = (values: Float64Array) => values.reduce((total, value) => total + value, 0);
   const [hits, misses, prefetches] = [sum(counts.hits), sum(counts.misses), sum(counts.prefetches)];
-  const bytes = expertBytes
-    ? expertBytes.reduce(
-        (total, size, layer) => total + size * ((counts.misses[layer] ?? 0) + (counts.prefetches[layer] ?? 0)),
-        0,
-      )
-    : null;
+  // That order counts what is there when a layer begins, not what is read again after it was driven out.
+  const known = order !== 'residents-first';
+  const bytes =
+    expertBytes && known
+      ? expertBytes.reduce(
+          (total, size, layer) => total + size * ((counts.misses[layer] ?? 0) + (counts.prefetches[layer] ?? 0)),
+          0,
+        )
+      : null;
   return {
     policy,
     scope,
@@ -173,7 +185,7 @@ function rowOf(
     prefetchHits: sum(counts.prefetchHits),
     prefetches,
     wastedPrefetches,
-    loads: misses + prefetches,
+    loads: known ? misses + prefetches : null,
     bytes,
     bytesPerToken: bytes === null ? null : bytes / tokens,
     seconds: cost ? seconds : null,

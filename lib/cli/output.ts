@@ -6,6 +6,7 @@
  */
 export function print(text: string, signal?: AbortSignal): Promise<void> {
   if (text === '') return Promise.resolve();
+  if (signal?.aborted) return Promise.reject(signal.reason);
   return new Promise((resolve, reject) => {
     const abort = () => reject(signal?.reason);
     signal?.addEventListener('abort', abort, { once: true });

@@ -106,15 +106,19 @@ async function search(
     starts: startsFor(problem, baselines),
     onProgress: ({ cost, bound }) => onProgress?.({ phase: 'solving', cost, bound }),
   });
+  let { status } = solution;
   const candidates = [placementOf(problem, solution.assignment)];
   if (copied) {
     const room = { perLayer: Math.ceil(counts.experts / machines.gpus) };
     const single = problemOf(counts, machines, goals, { ...settings, replicas: counts.experts, room });
-    const { assignment } = await sweep(single, { ...common, starts: [anyAssignment(single)] });
-    candidates.push(addCopies(counts, assignment, settings, { ...machines, nodeCost: settings.nodeCost }));
+    const other = await sweep(single, { ...common, starts: [anyAssignment(single)] });
+    candidates.push(addCopies(counts, other.assignment, settings, { ...machines, nodeCost: settings.nodeCost }));
+    // Tokens choose between the two, so neither alone can be called the optimum, and both must have come to their ends.
+    if (other.status === 'time limit') status = 'time limit';
+    else if (status === 'optimal') status = 'settled';
   }
   const seconds = (performance.now() - began) / 1000;
-  return { goals, problem, solution: { ...solution, seconds }, candidates };
+  return { goals, problem, solution: { ...solution, status, seconds }, candidates };
 }
 
 function startsFor(problem: Problem, baselines: readonly Baseline[]): Int32Array[] {

@@ -146,6 +146,7 @@ function facts(trace: Trace, summary: RouteSummary, options: CompareCachesOption
 
 function hitRateSections(groups: readonly Group[], data: CacheReportData): string[] {
   const hasSpeeds = data.groups.some(({ speeds }) => speeds);
+  const several = new Set(groups.map(({ rows }) => rows[0]?.phase)).size > 1;
   const charts = (suffix: string, label: string) =>
     groups
       .map(
@@ -155,7 +156,7 @@ function hitRateSections(groups: readonly Group[], data: CacheReportData): strin
       .join('\n');
   const sections = [
     `<h2>Hit rate against capacity</h2>
-<p>The share of the experts that layers asked for which were in memory. For generated tokens belady, which knows the future, is the bound of all policies that read only what is asked for.</p>
+<p>The share of the experts that layers asked for which were in memory. Belady, which knows the future, is the bound of all policies that read only what is asked for${several ? ': of prompts and generated tokens together, not of each alone' : ''}.</p>
 ${charts('', 'Hit rate against capacity')}`,
   ];
   if (hasSpeeds) {
@@ -188,7 +189,7 @@ function loadSection({ layers, experts, k }: Trace): string {
 
 function reuseSection(): string {
   return `<h2>How soon experts are used again</h2>
-<p>Reuse distance: how many different experts of its layer were used since an expert's last use, token by token in the order of the trace. A least-recently-used cache of one layer hits what is not farther away than it has places.</p>
+<p>Reuse distance: how many different experts of its layer were used since an expert's last use, token by token in the order of the trace. A least-recently-used cache of one layer that takes experts one by one (order recorded) hits what is not farther away than it has places.</p>
 <div class="chart" id="reuse" role="img" aria-label="Histogram of reuse distances"></div>`;
 }
 

@@ -41,7 +41,7 @@ chart('reuse', {
   series: [
     { label: 'distance' },
     { label: 'uses', stroke: () => color('series-0'), fill: () => color('series-0') + '99', width: 1, paths: uPlot.paths.bars({ size: [0.8, 60] }), points: { show: false }, value: (_, value) => percent(value, 2) },
-    { label: 'lru with so many places per layer hits', scale: 'hits', stroke: () => color('series-1'), width: 2, points: { show: false }, value: (_, value) => percent(value) },
+    { label: 'lru, one by one, with so many places per layer', scale: 'hits', stroke: () => color('series-1'), width: 2, points: { show: false }, value: (_, value) => percent(value) },
   ],
 }, [distances, uses, reached]);
 

@@ -21,7 +21,7 @@ export function concatenate(traces: { path: string; trace: Trace }[]): Trace {
   }
   return {
     ...first.trace,
-    experts: Math.max(...traces.map(({ trace }) => trace.experts)),
+    ...inCommon(traces.map(({ trace }) => trace)),
     async *chunks() {
       let offset = 0;
       for (const { trace } of traces) {
@@ -33,6 +33,19 @@ export function concatenate(traces: { path: string; trace: Trace }[]): Trace {
         offset += highest + 1;
       }
     },
+  };
+}
+
+function inCommon(traces: Trace[]): Partial<Trace> {
+  const same = <T>(values: T[]) =>
+    values.every((value) => String(value) === String(values[0])) ? values[0] : undefined;
+  return {
+    experts: Math.max(...traces.map(({ experts }) => experts)),
+    ranked: traces.every(({ ranked }) => ranked),
+    model: same(traces.map(({ model }) => model)),
+    modelHash: same(traces.map(({ modelHash }) => modelHash)),
+    architecture: same(traces.map(({ architecture }) => architecture)),
+    expertBytes: same(traces.map(({ expertBytes }) => expertBytes)),
   };
 }
 

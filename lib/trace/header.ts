@@ -10,13 +10,15 @@ export const headerKey = 'moeflow.trace';
 
 const formatVersion = 1;
 const mostExperts = 2 ** 24;
+/** Ids are 16-bit integers in Parquet and in NumPy exports. */
+const mostPerLayer = 2 ** 15;
 
 const fields = {
   version: check.integer(1, 2 ** 31),
   writer: check.string,
   layers: check.integer(1, 2 ** 16),
-  experts: check.integer(1, 2 ** 15),
-  k: check.integer(1, 2 ** 15),
+  experts: check.integer(1, mostPerLayer),
+  k: check.integer(1, mostPerLayer),
   ranked: check.boolean,
   model: check.string,
   modelHash: check.string,
@@ -52,6 +54,7 @@ export function checkShape({ layers, experts, k, expertBytes }: TraceHeader): vo
   for (const [name, value] of Object.entries({ layers, experts, k })) {
     if (!Number.isInteger(value) || value < 1) throw new Error(`${name} must be an integer of at least 1, is ${value}`);
   }
+  if (experts > mostPerLayer) throw new Error(`${experts} experts per layer are more than ${mostPerLayer}`);
   // Who counts per layer and expert, or holds a few thousand tokens, must find the memory for it.
   if (layers * experts > mostExperts)
     throw new Error(`${layers} layers of ${experts} experts are more than ${mostExperts}`);

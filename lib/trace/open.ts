@@ -18,6 +18,9 @@ export interface OpenTraceOptions extends ImportOptions {
   format?: string;
 }
 
+/** See TraceWriter. */
+const partName = /^part-\d{5,}\.parquet$/;
+
 export const traceFormats: readonly string[] = ['parquet', ...importFormats.map(({ name }) => name)];
 
 const checks = {
@@ -28,7 +31,8 @@ const checks = {
 
 /**
  * Reads a routing trace from a Parquet file, a folder of its parts, or a file of another tool's format. Several paths of one
- * shape are read one after the other; `*` in the last name of a path stands for any part of it.
+ * shape are read one after the other, and their sequences numbered on; parts of one folder are one trace. `*` in the last name of a
+ * path stands for any part of it.
  *
  * @throws InvalidFileError naming file and place, here or while chunks are read; UnsupportedError for files without routes;
  * MoeflowError `IO`; InvalidArgumentError for an option
@@ -38,9 +42,12 @@ export async function openTrace(path: string | readonly string[], options: OpenT
   checkOptions(options, checks, 'openTrace options');
   const paths = (await Promise.all((typeof path === 'string' ? [path] : path).map(expand))).flat();
   const samples = await Promise.all(paths.map(sampleOf));
-  const files = await parquetFiles(samples, options);
-  if (files) return openParquet(files);
   const traces: { path: string; trace: Trace }[] = [];
+  const groups = parquetGroups(samples, options);
+  if (groups) {
+    for (const [path = '', ...more] of groups) traces.push({ path, trace: await openParquet([path, ...more]) });
+    return concatenate(traces);
+  }
   for (const sample of samples) {
     const trace = await formatOf(sample, options).open(sample.path, options);
     try {
@@ -82,19 +89,26 @@ async function sampleOf(path: string): Promise<Sample> {
   return { path, head, text: head.toString('utf8').replace(/^\uFEFF/, '') };
 }
 
-/** Undefined if the samples are something else. */
-async function parquetFiles(samples: Sample[], { format }: OpenTraceOptions): Promise<string[] | undefined> {
+/** The files of each trace; undefined if the samples are something else. */
+function parquetGroups(samples: Sample[], { format }: OpenTraceOptions): string[][] | undefined {
   const partsOf = ({ path, names, head }: Sample) => {
     if (names) return names.filter((name) => name.endsWith('.parquet')).map((name) => join(path, name));
     return path.endsWith('.parquet') || head.toString('latin1', 0, 4) === 'PAR1' ? [path] : [];
   };
-  const parts = samples.map(partsOf);
+  const found = samples.map(partsOf);
   if (format !== undefined && format !== 'parquet') return undefined;
-  if (format === undefined && parts.every((files) => files.length === 0)) return undefined;
-  parts.forEach((files, i) => {
+  if (format === undefined && found.every((files) => files.length === 0)) return undefined;
+  found.forEach((files, i) => {
     if (files.length === 0) throw new InvalidFileError(`${samples[i]?.path} is no Parquet file, nor a folder of such`);
   });
-  return parts.flat();
+  // A shell may have named the parts of a folder one by one.
+  const traces = new Map<string, string[]>();
+  found.forEach((files, i) => {
+    const isPart = !samples[i]?.names && partName.test(basename(files[0] as string));
+    const trace = isPart ? dirname(files[0] as string) : (samples[i]?.path as string);
+    traces.set(trace, [...(traces.get(trace) ?? []), ...files]);
+  });
+  return [...traces.values()];
 }
 
 function formatOf(sample: Sample, { format }: OpenTraceOptions): TraceFormat {

@@ -50,7 +50,8 @@ interface SequenceState {
   decode: Counts;
 }
 
-export async function traceStatistics(trace: Trace): Promise<TraceStatistics> {
+/** @throws the signal's reason, and as the trace's chunks */
+export async function traceStatistics(trace: Trace, signal?: AbortSignal): Promise<TraceStatistics> {
   const { layers, experts } = trace;
   const loads = Array.from({ length: layers }, () => new Float64Array(experts));
   const decode = Array.from({ length: layers }, () => ({ reused: 0, of: 0 }));
@@ -58,6 +59,7 @@ export async function traceStatistics(trace: Trace): Promise<TraceStatistics> {
   const sequences = new Map<number, SequenceState>();
   const tokens = [0, 0];
   for await (const chunk of trace.chunks()) {
+    signal?.throwIfAborted();
     for (let row = 0; row < chunk.count; row++) {
       const phase = chunk.phase[row] as number;
       tokens[phase] = (tokens[phase] as number) + 1;

@@ -62,6 +62,7 @@ export class TraceWriter implements AsyncDisposable {
    * @throws InvalidFileError for tokens that are not what the header says; MoeflowError `IO`
    */
   async write(tokens: TraceTokens): Promise<void> {
+    if (this.#closed) throw new InvalidArgumentError(`${this.path}: the trace was closed; nothing can be added`);
     checkTokens(this.#header, tokens, (row) => `${this.path}: token ${row} of those to write`);
     this.#weighted ??= tokens.weights !== undefined;
     if (this.#weighted !== (tokens.weights !== undefined)) {

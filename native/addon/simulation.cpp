@@ -2,10 +2,13 @@
 
 #include "addon/arguments.h"
 #include "addon/background_task.h"
+#include "base/error.h"
 #include "experts/simulation.h"
 
 namespace moeflow {
 namespace {
+
+constexpr int32_t kMostSlots = 1 << 24;
 
 // A trace that owns its numbers.
 struct Job {
@@ -63,6 +66,12 @@ SimulatedCache simulated_cache(const Napi::Object& object, const ExpertGrid& gri
   cache.hot = optional_int32_array(object, "hot");
   cache.slots.slots = int32_array_property(object, "slots");
   cache.slots.of_layer = optional_int32_array(object, "slotClasses");
+  int64_t slots = 0;
+  for (const int32_t count : cache.slots.slots) {
+    if (count < 0) throw argument_error(object.Env(), concat("slots must be at least 0, are ", count));
+    slots += count;
+  }
+  if (slots > kMostSlots) throw argument_error(object.Env(), concat("a cache may have up to ", kMostSlots, " slots"));
   if (cache.slots.of_layer.empty()) cache.slots.of_layer.resize(static_cast<size_t>(grid.layers));
   return cache;
 }

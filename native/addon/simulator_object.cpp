@@ -5,14 +5,13 @@
 #include "addon/arguments.h"
 #include "addon/background_task.h"
 #include "addon/environment.h"
+#include "addon/model_object.h"
 #include "addon/simulation.h"
 #include "base/error.h"
 #include "experts/simulator.h"
 
 namespace moeflow {
 namespace {
-
-constexpr int32_t kMostSlots = 1 << 24;
 
 AccessOrder order_of(const Napi::Object& object) {
   const std::string order = string_property(object, "order", "engine");
@@ -80,9 +79,6 @@ SimulatorOptions options_of(const Napi::Object& object) {
     const Napi::Value cache = caches.Get(i);
     if (!cache.IsObject()) throw argument_error(object.Env(), concat("caches[", i, "] must be an object"));
     options.caches.push_back(simulated_cache(cache.As<Napi::Object>(), options.grid));
-    int64_t slots = 0;
-    for (const int32_t count : options.caches.back().slots.slots) slots += count;
-    if (slots > kMostSlots) throw argument_error(object.Env(), concat("caches may have up to ", kMostSlots, " slots"));
   }
   return options;
 }
@@ -132,8 +128,9 @@ Napi::Value nothing(Napi::Env env, bool&) { return env.Undefined(); }
 }  // namespace
 
 struct CacheSimulatorObject::State {
-  explicit State(SimulatorOptions options) : simulator(std::move(options)) {}
+  State(SimulatorOptions options, CancelFlag flag) : cancel(std::move(flag)), simulator(std::move(options)) {}
 
+  CancelFlag cancel;
   CacheSimulator simulator;
   std::atomic<bool> working{false};
   bool finished = false;
@@ -156,7 +153,11 @@ void CacheSimulatorObject::define(Napi::Env env, Napi::Object exports) {
 CacheSimulatorObject::CacheSimulatorObject(const Napi::CallbackInfo& info)
     : Napi::ObjectWrap<CacheSimulatorObject>(info) {
   try {
-    state_ = std::make_shared<State>(options_of(object_argument(info, 0, "options")));
+    SimulatorOptions options = options_of(object_argument(info, 0, "options"));
+    const CancelFlag cancel = CancelObject::of(info, 1);
+    options.cancelled = cancel.get();
+    state_ = std::make_shared<State>(std::move(options), cancel);
+    Environment::of(info.Env()).cancel_at_end(cancel);
   } catch (const Error& error) {
     throw to_javascript(info.Env(), error);
   }

@@ -47,6 +47,7 @@ void CacheSimulator::push(const RouteSteps& steps) {
   const size_t tokens = steps.routes.size() / row;
   for (size_t step = 0, token = 0; token < tokens; ++step) {
     const auto count = steps.step_tokens.empty() ? size_t{1} : static_cast<size_t>(steps.step_tokens[step]);
+    check_cancelled();
     const auto requests = requests_.of(steps, token, count);
     token += count;
     if (held_) {
@@ -76,6 +77,7 @@ void CacheSimulator::run_pending(const Step* next) {
   if (!pending_) return;
   const auto layers = static_cast<size_t>(options_.grid.layers);
   for (size_t layer = 0; layer < layers; ++layer) {
+    check_cancelled();
     for (CacheRun* run : online_) {
       run->request(pending_->requests[layer]);
       for (size_t ahead = 1; ahead <= static_cast<size_t>(options_.prediction->layers_ahead); ++ahead) {
@@ -108,6 +110,11 @@ SimulatorResult CacheSimulator::finish() {
   return result;
 }
 
+void CacheSimulator::check_cancelled() const {
+  if (!options_.cancelled || !options_.cancelled->load(std::memory_order_relaxed)) return;
+  fail(ErrorCode::kCancelled, "the simulation was cancelled");
+}
+
 // Lets Belady's optimum go through what has been held for it.
 void CacheSimulator::run_future() {
   if (!held_ || held_->requests.empty()) return;
@@ -116,7 +123,10 @@ void CacheSimulator::run_future() {
   for (const auto& run : runs_) {
     if (!run->knows_future()) continue;
     run->begin(uses);
-    held_->for_each([&](const LayerRequest& request) { run->request(request); });
+    held_->for_each([&](const LayerRequest& request) {
+      check_cancelled();
+      run->request(request);
+    });
     run->end();
   }
   held_->clear();

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <string>
@@ -32,6 +33,7 @@ struct SimulatorOptions {
   std::optional<PredictionQuality> prediction;  // Belady's optimum goes without
   std::optional<ReadCost> cost;      // not with AccessOrder::kResidentsFirst, which does not say what is read
   std::vector<double> expert_bytes;  // [layer], for the cost
+  const std::atomic<bool>* cancelled = nullptr;  // looked at before every request; outlives the simulator
 };
 
 // By whose tokens an expert is used: what prompts and generating tokens share counts for the latter.
@@ -69,6 +71,7 @@ class CacheSimulator {
   ~CacheSimulator();
 
   // Whole steps. Throws Error(kInvalidArgument) naming the place in them; then nothing of them has been simulated.
+  // This and what follows throw Error(kCancelled) once `cancelled` is set; then the simulator is of no more use.
   void push(const RouteSteps& steps);
   // The caches are empty from now on, as for a sequence that has nothing to do with the one before.
   void empty_caches();
@@ -83,6 +86,7 @@ class CacheSimulator {
 
   void run_pending(const Step* next);
   void run_future();
+  void check_cancelled() const;
 
   SimulatorOptions options_;
   StepRequests requests_;

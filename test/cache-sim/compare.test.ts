@@ -125,6 +125,30 @@ describe('caches compared on a trace', () => {
     expect(await compareCaches(cut, options)).toEqual(await compareCaches(trace, options));
   });
 
+  it('hit least often in all, not in each phase, with less than the optimum', async () => {
+    // Prompts take turns with two experts, now and then a generated token uses a third one; two places.
+    const header = { layers: 1, experts: 3, k: 1, ranked: true };
+    const parts = Array.from({ length: 200 }, (_, i) =>
+      i % 4 === 3
+        ? tokensOf(header, Int32Array.of(2), { sequence: i, phase: DECODE })
+        : tokensOf(header, Int32Array.of(i % 2), { sequence: i, phase: PREFILL }),
+    );
+    const rows = await compareCaches(traceInMemory(header, ...parts), { slots: [2], order: 'strict' });
+    const hits = (policy: string) =>
+      rows.filter((row) => row.policy === policy).reduce((sum, row) => sum + row.hits, 0);
+    for (const { policy } of rows) expect(hits(policy)).toBeLessThanOrEqual(hits('belady'));
+    const decode = rows.filter(({ phase }) => phase === 'decode');
+    const optimum = decode.find(({ policy }) => policy === 'belady')?.hits ?? expect.unreachable();
+    expect(Math.max(...decode.map((row) => row.hits))).toBeGreaterThan(optimum);
+  });
+
+  it('do not say what residents-first reads, as it counts what is there when a layer begins', async () => {
+    const trace = { ...randomTrace({ layers: 2, experts: 8, k: 2 }, [{ prompt: 2, text: 9 }], 1), expertBytes: [1, 1] };
+    const rows = await compareCaches(trace, { slots: [4], order: 'residents-first' });
+    for (const { loads, bytes, bytesPerToken } of rows)
+      expect([loads, bytes, bytesPerToken]).toEqual([null, null, null]);
+  });
+
   it('count prompts and generated tokens apart, or look at one of them alone', async () => {
     const trace = tinyTrace(4, [
       [0, PREFILL, 0],
@@ -299,5 +323,16 @@ describe('options that make no sense', () => {
   it('and a signal ends the work', async () => {
     const reason = new Error('enough');
     await expect(compareCaches(trace, { slots: [1], signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+    // One chunk, which takes seconds: the optimum works when all has come, the others while it comes.
+    const shape = { layers: 8, experts: 512, k: 8, ranked: true };
+    const long = traceInMemory(shape, tokensOf(shape, randomRoutes(shape, 8000, randomNumbers(2))));
+    for (const policy of ['belady', 's3-fifo'] as const) {
+      const controller = new AbortController();
+      setTimeout(() => controller.abort(reason), 30);
+      const began = performance.now();
+      const work = compareCaches(long, { policies: [policy], slots: [2000], signal: controller.signal });
+      await expect(work).rejects.toBe(reason);
+      expect(performance.now() - began).toBeLessThan(2000);
+    }
   });
 });

@@ -30,7 +30,7 @@ describe('the native simulator', () => {
     [{ order: 'any' }, 'order must be engine, residents-first, strict or recorded'],
     [{ caches: [{ ...cache, policy: 'fifo' }] }, 'there is no policy fifo'],
     [{ caches: [{ ...cache, slots: Int32Array.of(0) }] }, '0 slots are too few'],
-    [{ caches: [{ ...cache, slots: Int32Array.of(2 ** 25) }] }, 'caches may have up to 16777216 slots'],
+    [{ caches: [{ ...cache, slots: Int32Array.of(2 ** 25) }] }, 'a cache may have up to 16777216 slots'],
     [{ caches: [null] }, 'caches[0] must be an object'],
     [{ expertBytes: new Float64Array(2) }, 'expertBytes must be a Float64Array with one size per layer'],
     [{ prediction: { recall: 2 } }, 'recall must be a number from 0 to 1'],

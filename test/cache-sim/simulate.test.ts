@@ -52,6 +52,10 @@ describe('a simulated cache', () => {
     await wrong({ itemTokens: Int32Array.of(4) }, 'do not have as many tokens');
     await wrong({ tokens: 3 }, /unknown option tokens/);
     await expect(simulateCache(trace, { slots: 0 })).rejects.toThrow('slots must be an integer from 1');
+    const slots = (...counts: number[]) => simulateCache(trace, { slots: Int32Array.from(counts) });
+    await expect(slots(60_000_000)).rejects.toThrow('a cache may have up to 16777216 slots');
+    await expect(slots(2 ** 31 - 1, 2 ** 31 - 1)).rejects.toThrow('a cache may have up to 16777216 slots');
+    await expect(slots(2, -1)).rejects.toThrow('slots must be at least 0, are -1');
     await expect(simulateCache(trace, { slots: 2, policy: 'fifo' as 'lru' })).rejects.toThrow('policy must be one of');
     await expect(simulateCache(trace, { slots: 2, policy: 'static' })).rejects.toThrow('needs a list of hot experts');
     await expect(simulateCache(trace, { slots: 2, policy: 'static', hot: [[2, 0]] })).rejects.toThrow(

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { temporaryDirectory } from '../support/temporary-directory.js';
@@ -47,6 +47,13 @@ describe('trace', () => {
     const { code, errors } = await running.ended;
     expect(code).toBe(130);
     if (errors.includes('recorded')) expect((await moeflow(['trace', 'info', routes])).code).toBe(0);
+  });
+
+  it.runIf(existsSync('/dev/full'))('fails when what it writes does not arrive', async () => {
+    const file = join(temporaryDirectory(), 'trace.jsonl');
+    writeFileSync(file, '{"tok": 0, "layers": [[0, 1]]}\n');
+    const { code, errors } = await moeflow(['trace', 'export', file, '--to', 'csv', '-o', '/dev/full']);
+    expect([code, errors]).toEqual([1, expect.stringContaining('ENOSPC')]);
   });
 
   it('says what is wrong with a command line, a prompt file, a trace', async () => {

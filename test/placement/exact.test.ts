@@ -33,6 +33,19 @@ describe('exact', () => {
     if (bound !== undefined) expect(bound).toBeLessThan(cost);
   });
 
+  it('passes an error of its listener on', async () => {
+    const failure = new Error('the listener failed');
+    const work = exact(hard, {
+      seed: 1,
+      timeLimit: 5,
+      starts: [dealt(hard)],
+      onProgress: () => {
+        throw failure;
+      },
+    });
+    await expect(work).rejects.toBe(failure);
+  });
+
   it('ends when it is aborted', async () => {
     const reason = new Error('enough');
     const controller = new AbortController();

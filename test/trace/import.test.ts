@@ -66,8 +66,12 @@ describe('warp', () => {
     );
     expect(await after('{"tok": 1, "layers": [[0, 1], [1, 1]]}')).toBe(':2: layer 1: expert 1 is there twice');
     expect(await after('{"tok": 1, "layers": [[0, 1], [1, -2]]}')).toContain(':2: layer 1: expert -2');
-    expect(await after('{"tok": 1, "layers": [[0, 1], [1, 1.5]]}')).toBe(':2: layer 1: expert 1.5 is no id');
+    expect(await after('{"tok": 1, "layers": [[0, 1], [1, 1.5]]}')).toBe(
+      ':2: layer 1: expert 1.5 is no whole number below 2^31',
+    );
     expect(await after('{"tok": 1, "layers": [[0, 1], [1')).toMatch(/^:2: not JSON .* was the file cut off\?$/);
+    const large = file('t.jsonl', `${start}{"tok": 1, "layers": [[0, 1], [1, 4294967298]]}`);
+    expect(await problemOf(large, { experts: 5 })).toContain(':2: layer 1: expert 4294967298 is no whole number');
     expect(await after('{"tok": "x", "layers": []}')).toBe(':2: tok is "x", not a number');
   });
 });
@@ -104,6 +108,10 @@ describe('big-moe-on-edge', () => {
     const more = rows.map((row) => row.replace(/,0\.\d,/, ',nan,').replace(/^/, '0,'));
     const path = file('t.csv', [...preamble, `dropped,${columns}`, ...more].join('\n'));
     expect(await read(path)).toMatchObject({ position: [0, 1, 2], weights: [] });
+  });
+
+  it('may begin with a mark of its byte order', async () => {
+    expect(await read(file('t.csv', `\uFEFF${text()}`))).toMatchObject({ position: [0, 1, 2] });
   });
 
   it('with lines that are missing or wrong is an error with the line', async () => {
@@ -267,6 +275,9 @@ describe('npy', () => {
 
   it('of another type, order or shape, or cut off, is an error', async () => {
     const problem = (bytes: Uint8Array) => problemOf(file('t.npy', bytes));
+    const large = new Uint8Array(BigInt64Array.of(4294967299n).buffer);
+    expect(await problem(npy('<i8', [1, 1, 1], large))).toContain('token 0: expert 4294967299 is no id');
+    expect(await problem(npy('|u1', [1, 2 ** 30, 2 ** 10], new Uint8Array(2)))).toContain('1073741824 layers of 1024');
     expect(await problem(npy('<f4', [1, 1, 1], new Uint8Array(4)))).toContain('elements of type <f4');
     expect(await problem(npy('|u1', [1, 1, 2], new Uint8Array(2), 'True'))).toContain('numpy.ascontiguousarray');
     expect(await problem(npy('|u1', [4], new Uint8Array(4)))).toContain('has the shape (4,)');

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { parquetWriteFile } from 'hyparquet-writer';
@@ -32,6 +32,19 @@ describe('a trace in Parquet', () => {
       for await (const chunk of trace.chunks()) counts.push(chunk.count);
       expect(counts).toEqual([4, 4, 4]);
     }
+  });
+
+  it('is read after others as their sequences numbered on, unless it is a part of the same folder', async () => {
+    const folder = temporaryDirectory();
+    const one = await written(join(folder, 'one.parquet'));
+    const two = await written(join(folder, 'two.parquet'));
+    const parts = await written(join(folder, 'parts'), [tokens, tokens], 4);
+    const each = ['part-00000.parquet', 'part-00001.parquet'].map((name) => join(parts, name));
+    const sequences = async (...paths: string[]) => (await contentOf(await openTrace(paths))).sequence;
+    expect(await sequences(one, two)).toEqual([0, 1, 0, 1, 2, 3, 2, 3]);
+    expect(await sequences(join(folder, '*.parquet'))).toEqual([0, 1, 0, 1, 2, 3, 2, 3]);
+    expect(await sequences(...each)).toEqual([0, 1, 0, 1, 0, 1, 0, 1]);
+    expect(await sequences(parts, one)).toEqual([0, 1, 0, 1, 0, 1, 0, 1, 2, 3, 2, 3]);
   });
 
   it('may have no tokens, and none with weights', async () => {
@@ -68,6 +81,11 @@ describe('a trace in Parquet', () => {
       `select decode(value) as json from parquet_kv_metadata(${file}) where decode(key) = 'moeflow.trace'`,
     );
     expect(JSON.parse(metadata?.json as string)).toMatchObject(header);
+    // And written again by it.
+    const again = join(folder, '../again.parquet');
+    const key = `KV_METADATA {"moeflow.trace": '${String(metadata?.json).replaceAll("'", "''")}'}`;
+    await database.run(`copy (select * from ${file}) to '${again}' (format parquet, ${key})`);
+    expect(await contentOf(await openTrace(again))).toEqual(await contentOf(await openTrace(folder)));
   });
 });
 
@@ -96,10 +114,19 @@ describe('writing a trace', () => {
     await writer.close();
   });
 
+  it('ends when it is closed', async () => {
+    const writer = await TraceWriter.create(join(temporaryDirectory(), 'parts'), header);
+    await writer.close();
+    await expect(writer.write(tokens)).rejects.toThrow('the trace was closed');
+  });
+
   it('does not mix with a trace that is there, and takes no header that contradicts itself', async () => {
     const folder = await written(join(temporaryDirectory(), 'parts'));
     await expect(TraceWriter.create(folder, header)).rejects.toThrow('holds a trace already');
     await expect(TraceWriter.create(`${folder}2`, { ...header, k: 6 })).rejects.toThrow('cannot use 6 of 5 experts');
+    await expect(TraceWriter.create(`${folder}2`, { ...header, experts: 2 ** 15 + 1 })).rejects.toThrow(
+      '32769 experts',
+    );
     await expect(TraceWriter.create(`${folder}2`, { ...header, expertBytes: [1] })).rejects.toThrow(
       'expertBytes for 1',
     );
@@ -153,7 +180,11 @@ describe('a Parquet file that is damaged', () => {
     const one = await written(join(folder, 'one.parquet'));
     const writer = await TraceWriter.create(join(folder, 'two.parquet'), { ...header, experts: 6 });
     await writer.close();
-    await expect(openTrace([one, writer.path])).rejects.toThrow('is not of the same trace');
+    const mixed = join(folder, 'mixed');
+    mkdirSync(mixed);
+    copyFileSync(one, join(mixed, 'part-00000.parquet'));
+    copyFileSync(writer.path, join(mixed, 'part-00001.parquet'));
+    await expect(openTrace(mixed)).rejects.toThrow('is not of the same trace');
   });
 
   it('with rows that are wrong is an error with the row', async () => {

@@ -25,7 +25,8 @@ export function addExport(trace: Command): void {
     .addHelpText(
       'after',
       `
-csv: a line per token, layer and expert. jsonl: a line per token. npy: int16 [tokens, layers, k], ids alone.
+csv: a line per token, layer and expert. jsonl: a line per token. npy: int16 [tokens, layers, k], ids alone: sequences, phases,
+weights, and whether experts are in the router's order, are lost.
 
 Examples:
   $ moeflow trace export routes/ --to npy -o routes.npy
@@ -43,10 +44,14 @@ async function exportTrace(paths: string[], flags: ExportFlags, signal: AbortSig
   failed.catch(() => {});
   const sink: Sink = (piece) => {
     signal.throwIfAborted();
-    const written = new Promise<void>((resolve) => stream.write(piece, () => resolve()));
-    return Promise.race([written, failed]);
+    return new Promise<void>((resolve, reject) => {
+      stream.write(piece, (error) => (error ? reject(error) : resolve()));
+    });
   };
   await exportFormats[flags.to]?.(trace, sink);
+  if (flags.to === 'npy' && !trace.ranked) {
+    process.stderr.write("moeflow: note: the array's experts are not in the router's order, and it cannot say so\n");
+  }
   if (stream !== process.stdout) {
     stream.end();
     await Promise.race([once(stream, 'close'), failed]);

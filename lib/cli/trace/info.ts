@@ -30,14 +30,14 @@ Examples:
   $ moeflow trace info routes/
   $ moeflow trace info trace.npy --experts 64 --json`,
     )
-    .action((paths: string[], flags: InfoFlags) => interruptible(() => info(paths, flags)));
+    .action((paths: string[], flags: InfoFlags) => interruptible((signal) => info(paths, flags, signal)));
 }
 
-async function info(paths: string[], flags: InfoFlags): Promise<void> {
+async function info(paths: string[], flags: InfoFlags, signal: AbortSignal): Promise<void> {
   const trace = await openTrace(paths, openOptions(flags));
-  const statistics = await traceStatistics(trace);
+  const statistics = await traceStatistics(trace, signal);
   const { chunks, ...header } = trace;
-  await print(flags.json ? `${JSON.stringify({ ...header, ...statistics })}\n` : textOf(header, statistics));
+  await print(flags.json ? `${JSON.stringify({ ...header, ...statistics })}\n` : textOf(header, statistics), signal);
 }
 
 function textOf(header: TraceHeader, statistics: TraceStatistics): string {

@@ -58,8 +58,15 @@ async function solve(
   const abort = () => worker.terminate();
   signal?.addEventListener('abort', abort, { once: true });
   let proved = false;
+  let failure: { error: unknown } | undefined;
   worker.on('message', (news: ExactNews) => {
-    hear(news);
+    try {
+      hear(news);
+    } catch (error) {
+      // A listener's: it is the caller's to hear, not the process's.
+      failure ??= { error };
+      worker.terminate();
+    }
     if (news.kind === 'end') proved = news.proved;
   });
   try {
@@ -72,5 +79,6 @@ async function solve(
     signal?.removeEventListener('abort', abort);
   }
   signal?.throwIfAborted();
+  if (failure) throw failure.error;
   return proved;
 }

@@ -1,4 +1,7 @@
-/** A NumPy array of expert ids, int16 [tokens, layers, k], as vLLM returns them; layers that were not recorded are -1. */
+/**
+ * A NumPy array of expert ids, int16 [tokens, layers, k], as vLLM returns them; layers that were not recorded are -1. What else a
+ * trace says (sequences, phases, weights, whether experts are ranked) is lost.
+ */
 
 import type { Trace } from '../trace.js';
 import type { Sink } from './sink.js';

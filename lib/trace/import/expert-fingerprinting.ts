@@ -115,7 +115,9 @@ async function readBytes(path: string, from: number, count: number, what: string
     throw cannotRead(path, error);
   });
   try {
-    const { buffer, bytesRead } = await file.read(new Uint8Array(count), 0, count, from);
+    // Before memory is taken for a number that is wrong.
+    const here = Math.min(count, Math.max(0, (await file.stat()).size - from));
+    const { buffer, bytesRead } = await file.read(new Uint8Array(here), 0, here, from);
     if (bytesRead < count) {
       throw new InvalidFileError(`${path} ends at byte ${from + bytesRead}, before ${what} does (${from + count})`);
     }

@@ -18,7 +18,8 @@ export async function* linesOf(path: string): AsyncGenerator<Line> {
   try {
     for await (const text of createInterface({ input: stream, crlfDelay: Number.POSITIVE_INFINITY })) {
       number++;
-      if (text !== '') yield { text, where: `${path}:${number}` };
+      const line = number === 1 ? text.replace(/^\uFEFF/, '') : text;
+      if (line !== '') yield { text: line, where: `${path}:${number}` };
     }
   } catch (error) {
     throw cannotRead(path, error);

@@ -85,6 +85,8 @@ async function* rowsOf(path: string, array: NpyArray): AsyncGenerator<{ first: n
   const [tokens = 0, layers = 0, k = 1] = array.shape;
   const width = layers * k;
   const perRead = Math.max(1, Math.floor(2 ** 20 / width));
+  if (width > 2 ** 24)
+    throw new InvalidFileError(`${path}: ${layers} layers of ${k} experts are more than a token has`);
   const file = await openFile(path).catch((error) => {
     throw cannotRead(path, error);
   });
@@ -98,7 +100,15 @@ async function* rowsOf(path: string, array: NpyArray): AsyncGenerator<{ first: n
         throw new InvalidFileError(`${path} ends after ${whole} of its ${tokens} tokens`);
       }
       const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-      yield { first, ids: Int32Array.from({ length: count }, (_, i) => array.read(view, i * array.bytes)) };
+      const ids = new Int32Array(count);
+      for (let i = 0; i < count; i++) {
+        const id = array.read(view, i * array.bytes);
+        if (!(id >= -1 && id < 2 ** 31)) {
+          throw new InvalidFileError(`${path}: token ${first + Math.floor(i / width)}: expert ${id} is no id`);
+        }
+        ids[i] = id;
+      }
+      yield { first, ids };
     }
   } finally {
     await file.close();

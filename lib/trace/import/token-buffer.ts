@@ -43,9 +43,13 @@ export class TokenBuffer {
       throw new InvalidFileError(`${where}: ${what}`);
     };
     if (one.experts.length !== layers) fail(`routes of ${one.experts.length} layers; the trace has ${layers}`);
-    all.sequence[row] = one.sequence;
-    all.position[row] = one.position;
-    all.token[row] = one.token ?? -1;
+    const store = (array: Int32Array, at: number, value: number, name: string) => {
+      if (!Number.isInteger(value) || value >= 2 ** 31) fail(`${name} ${value} is no whole number below 2^31`);
+      array[at] = value;
+    };
+    store(all.sequence, row, one.sequence, 'sequence');
+    store(all.position, row, one.position, 'position');
+    store(all.token, row, one.token ?? -1, 'token');
     all.phase[row] = one.phase ?? DECODE;
     one.experts.forEach((experts, layer) => {
       const at = (row * layers + layer) * k;
@@ -58,9 +62,7 @@ export class TokenBuffer {
       const weights = one.weights?.[layer];
       if (all.weights && weights?.length !== k)
         fail(`layer ${layer}: ${weights?.length ?? 0} weights for ${k} experts`);
-      for (let i = 0; i < k; i++)
-        if (!Number.isInteger(experts[i])) fail(`layer ${layer}: expert ${experts[i]} is no id`);
-      all.experts.set(experts, at);
+      for (let i = 0; i < k; i++) store(all.experts, at + i, experts[i] as number, `layer ${layer}: expert`);
       if (weights) all.weights?.set(weights, at);
     });
     const problem = problemOfRow(this.#header, all, row);

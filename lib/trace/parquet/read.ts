@@ -12,6 +12,7 @@ import {
 import { InvalidFileError } from '../../errors.js';
 import { checkTokens } from '../check-tokens.js';
 import { headerFromJson, headerKey, headerToJson } from '../header.js';
+import { cannotRead } from '../import/lines.js';
 import { phases, type Trace, type TraceHeader, type TraceTokens } from '../trace.js';
 import { readRowGroup } from './row-group.js';
 
@@ -24,7 +25,11 @@ interface Part {
 
 /** @throws InvalidFileError for a file that is no part of a trace, or of another one than the first file is */
 export async function openParquet(paths: string[]): Promise<Trace> {
-  const parts = await Promise.all(paths.map(openPart));
+  const parts: Part[] = [];
+  // Some at a time: a long recording has more parts than a process may have files open.
+  for (let at = 0; at < paths.length; at += 32) {
+    parts.push(...(await Promise.all(paths.slice(at, at + 32).map(openPart))));
+  }
   const first = parts[0];
   if (!first) throw new InvalidFileError('there is no Parquet file to read');
   for (const { path, header } of parts) {
@@ -40,8 +45,11 @@ export async function openParquet(paths: string[]): Promise<Trace> {
 }
 
 async function openPart(path: string): Promise<Part> {
-  const file = await asyncBufferFromFile(path);
+  const file = await asyncBufferFromFile(path).catch((error) => {
+    throw cannotRead(path, error);
+  });
   const metadata = await parquetMetadataAsync(file).catch((cause: Error) => {
+    if ('errno' in cause) throw cannotRead(path, cause);
     throw new InvalidFileError(`${path} is not a whole Parquet file: ${cause.message}`, { cause });
   });
   const json = metadata.key_value_metadata?.find(({ key }) => key === headerKey)?.value;

@@ -18,11 +18,13 @@ export function problemOfRuns(view: DataView, offset: number, width: number, val
       if (shift > 21) return 'a run is too long';
     }
     const packed = header & 1;
-    // Packed values come in groups of eight, of which the last may be filled up.
     const count = packed ? 8 * (header >>> 1) : header >>> 1;
-    if (count === 0 || count > values - seen + (packed ? 7 : 0))
-      return `a run of ${count} values, of ${values - seen} left`;
-    at += packed ? (header >>> 1) * width : Math.ceil(width / 8);
+    const bytes = packed ? (header >>> 1) * width : Math.ceil(width / 8);
+    // Packed values may be filled up, but take their bytes; a value that is repeated takes none however often.
+    if (count === 0 || at + bytes > view.byteLength || (!packed && count > values - seen)) {
+      return `a run of ${count} values in ${bytes} bytes; ${values - seen} values and ${view.byteLength - at} bytes are left`;
+    }
+    at += bytes;
     seen += count;
   }
   return undefined;
