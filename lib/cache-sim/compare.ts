@@ -49,7 +49,8 @@ export interface CacheRow {
 /**
  * Simulates every policy with every capacity and batch in one pass over the trace, or in two where something has to be known
  * beforehand: how long sequences are, for batches and caches that begin empty; or which experts are used most, for `static`
- * without a list. By the rules of the engine's own cache, off this thread.
+ * without a list. By the rules of the engine's own cache, off this thread. A worker that is terminated ends when the chunk under way,
+ * or for `belady` the whole trace, has been simulated: abort `signal` first.
  *
  * @returns rows by batch, policy, capacity and phase; phases without tokens are left out
  * @throws InvalidArgumentError naming the option, or the place in the trace

@@ -33,15 +33,7 @@ void Environment::end_request(Napi::Env env) {
   if (--requests_ == 0) queue_.Unref(env);
 }
 
-void Environment::cancel_at_end(const CancelFlag& flag) {
-  std::erase_if(flags_, [](const auto& other) { return other.expired(); });
-  flags_.push_back(flag);
-}
-
 void Environment::shut_down() {
-  for (const auto& weak : flags_) {
-    if (const CancelFlag flag = weak.lock()) flag->store(true);
-  }
   for (const std::shared_ptr<EngineHost>& host : *hosts_) host->shut_down();
   hosts_->clear();
 }

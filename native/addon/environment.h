@@ -30,9 +30,6 @@ class Environment {
   void begin_request(Napi::Env env);
   void end_request(Napi::Env env);
 
-  // Sets the flag when the environment goes down, so that nobody waits for work that is of no more use.
-  void cancel_at_end(const CancelFlag& flag);
-
   Napi::FunctionReference cancel_flag_constructor;
   Napi::FunctionReference model_constructor;
 
@@ -42,7 +39,6 @@ class Environment {
 
   Napi::ThreadSafeFunction queue_;
   std::shared_ptr<Hosts> hosts_ = std::make_shared<Hosts>();
-  std::vector<std::weak_ptr<std::atomic<bool>>> flags_;
   int requests_ = 0;
 };
 

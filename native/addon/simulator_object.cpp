@@ -157,7 +157,6 @@ CacheSimulatorObject::CacheSimulatorObject(const Napi::CallbackInfo& info)
     const CancelFlag cancel = CancelObject::of(info, 1);
     options.cancelled = cancel.get();
     state_ = std::make_shared<State>(std::move(options), cancel);
-    Environment::of(info.Env()).cancel_at_end(cancel);
   } catch (const Error& error) {
     throw to_javascript(info.Env(), error);
   }
