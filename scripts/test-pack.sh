@@ -69,6 +69,6 @@ echo 'Once upon a time' > other.txt
 moeflow="npx --no-install moeflow"
 $moeflow trace record prompt.txt other.txt --model models/demo.gguf --out routes --max-tokens 60 --ignore-eos
 $moeflow trace info routes | grep -q '^sequences *2$' || fail "the trace has not two sequences"
-$moeflow cache routes --slots 64 --html cache.html | grep -q belady || fail "moeflow cache says nothing of belady"
+$moeflow cache routes --slots 64 --policy all --html cache.html | grep -q belady || fail "moeflow cache says nothing of belady"
 $moeflow plan routes --gpus 4 --solver exact --time-limit 2 --html plan.html | grep -q 'this plan' || fail "moeflow plan has no plan"
 for page in cache.html plan.html; do grep -q 'uPlot' "$page" || fail "$page has no charts"; done

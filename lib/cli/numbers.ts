@@ -59,9 +59,9 @@ export function bandwidth(text: string): number {
   return bytes;
 }
 
-/** Undefined for all. */
-export function policyNames(text: string): SimulatedPolicy[] | undefined {
-  if (text === 'all') return undefined;
+/** `all`, or names with commas between them. */
+export function policyNames(text: string): SimulatedPolicy[] {
+  if (text === 'all') return [...simulatedPolicies];
   return text.split(',').map((part) => {
     const policy = simulatedPolicies.find((name) => name === part.trim());
     if (policy) return policy;

@@ -35,6 +35,8 @@ describe('cache', () => {
     expect(output).toMatch(/^8, 100\.0 % +plec +90\.0 % +0\.40$/m);
     expect(output).toMatch(/^ +lru +0\.0 % +4\.00$/m);
     expect(output.match(/belady/g)).toHaveLength(2);
+    const asked = await moeflow(['cache', writeTrace(), '--slots', '4,8', '--policy', 'all']);
+    expect(asked.output).toBe(output);
   });
 
   it('as JSON gives rows of numbers', async () => {
