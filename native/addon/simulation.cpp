@@ -16,7 +16,7 @@ struct Job {
   std::vector<int32_t> routes;
   std::vector<int32_t> item_tokens;
   std::vector<int32_t> step_items;
-  SimulationOptions options;
+  SimulatedCache cache;
 };
 
 Job job_of(const Napi::Object& object) {
@@ -25,8 +25,7 @@ Job job_of(const Napi::Object& object) {
   job.routes = int32_array_property(object, "routes");
   job.item_tokens = optional_int32_array(object, "itemTokens");
   job.step_items = optional_int32_array(object, "stepItems");
-  SimulatedCache cache = simulated_cache(object, job.grid);
-  job.options = {cache.policy, cache.slots, cache.hot};
+  job.cache = simulated_cache(object, job.grid);
   return job;
 }
 
@@ -81,7 +80,7 @@ Napi::Value simulate_cache(const Napi::CallbackInfo& info) {
   auto* task = new BackgroundTask<std::vector<SimulatedLayer>>(
       info.Env(),
       [job] {
-        return simulate({job->grid, job->routes, job->item_tokens, job->step_items}, job->options);
+        return simulate({job->grid, job->routes, job->item_tokens, job->step_items}, job->cache);
       },
       to_javascript_arrays);
   return task->start();

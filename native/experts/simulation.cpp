@@ -1,7 +1,6 @@
 #include "experts/simulation.h"
 
 #include "base/error.h"
-#include "experts/simulator.h"
 
 namespace moeflow {
 namespace {
@@ -47,10 +46,10 @@ Steps steps_of(const RouteTrace& trace) {
 
 }  // namespace
 
-std::vector<SimulatedLayer> simulate(const RouteTrace& trace, const SimulationOptions& options) {
+std::vector<SimulatedLayer> simulate(const RouteTrace& trace, const SimulatedCache& cache) {
   SimulatorOptions simulated;
   simulated.grid = trace.grid;
-  simulated.caches.push_back({options.policy, options.slots, options.hot});
+  simulated.caches.push_back(cache);
   check_grid(trace.grid);
   check_steps(trace.grid, {trace.routes, {}, {}});
   const Steps steps = steps_of(trace);

@@ -2,10 +2,9 @@
 // same policies as the cache that moves bytes, so the two agree to the last hit (where nothing is fetched ahead).
 #pragma once
 
-#include <string>
 #include <vector>
 
-#include "experts/residency.h"
+#include "experts/simulator.h"
 
 namespace moeflow {
 
@@ -19,19 +18,13 @@ struct RouteTrace {
   std::span<const int32_t> step_items;
 };
 
-struct SimulationOptions {
-  std::string policy = "lfu";  // or "belady"
-  SlotClasses slots;
-  std::vector<int32_t> hot;
-};
-
 struct SimulatedLayer {
   uint64_t hits = 0;
   uint64_t misses = 0;
 };
 
 // Hits and misses of each layer. Tokens that come alone in their step's sequence are being generated, others belong to
-// prompts. Throws Error(kInvalidArgument) saying what is wrong with the trace or the options.
-std::vector<SimulatedLayer> simulate(const RouteTrace& trace, const SimulationOptions& options);
+// prompts. Throws Error(kInvalidArgument) saying what is wrong with the trace or the cache.
+std::vector<SimulatedLayer> simulate(const RouteTrace& trace, const SimulatedCache& cache);
 
 }  // namespace moeflow

@@ -92,7 +92,7 @@ TEST_CASE("a simulation of the routes comes to the same hits, whatever the polic
 
         const ModelConfig& config = whole->model().config;
         const int32_t layers = config.layers - config.leading_dense_layers;
-        SimulationOptions simulated{policy, slots.classes(bytes), {}};
+        SimulatedCache simulated{policy, slots.classes(bytes), {}};
         simulated.slots.of_layer.resize(static_cast<size_t>(layers));  // all in one class
         uint64_t hits = 0, misses = 0;
         for (const SimulatedLayer& layer :

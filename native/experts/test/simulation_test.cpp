@@ -21,7 +21,7 @@ struct Trace {
   std::vector<int32_t> routes;
 
   uint64_t hits(const char* policy, int32_t slots) const {
-    SimulationOptions options;
+    SimulatedCache options;
     options.policy = policy;
     options.slots = {std::vector<int32_t>(static_cast<size_t>(grid.layers)), {slots}};
     options.hot = {0, 3, 5};
@@ -74,7 +74,7 @@ uint64_t most_hits(const Trace& trace, size_t slots) {
   return go(0, {});
 }
 
-std::string refusal(const RouteTrace& trace, const SimulationOptions& options) {
+std::string refusal(const RouteTrace& trace, const SimulatedCache& options) {
   try {
     simulate(trace, options);
   } catch (const Error& error) {
@@ -123,7 +123,7 @@ TEST_CASE("tokens of a step share a request; those that come alone are generated
   const std::vector<int32_t> routes = {0, 1, 1, 2};
   const std::vector<int32_t> item_tokens = {1, 1, 2};
   const std::vector<int32_t> step_items = {2, 1};
-  SimulationOptions options;
+  SimulatedCache options;
   options.policy = "lru";
   options.slots = {{0}, {4}};
   const auto layers = simulate({{1, 4, 1, 1}, routes, item_tokens, step_items}, options);
@@ -133,7 +133,7 @@ TEST_CASE("tokens of a step share a request; those that come alone are generated
 
 TEST_CASE("a trace or options that make no sense are refused with the place and the reason") {
   const std::vector<int32_t> routes = {0, 1, 2, 9};
-  SimulationOptions options;
+  SimulatedCache options;
   options.slots = {{0, 0}, {4}};
   const ExpertGrid grid{2, 8, 2, 1};
   CHECK(refusal({grid, routes, {}, {}}, options) == "token 1, layer 1: expert 9 of 8");
