@@ -68,6 +68,14 @@ export const check = {
   int32Array: ((value, name) => {
     if (!(value instanceof Int32Array)) reject(name, 'an Int32Array', value);
   }) satisfies Check,
+  arrayOf:
+    (each: Check, what: string): Check =>
+    (value, name) => {
+      if (!Array.isArray(value)) throw new InvalidArgumentError(`${name} must be an array of ${what}`);
+      value.forEach((element, i) => {
+        each(element, `${name}[${i}]`);
+      });
+    },
   /** [[layer, expert], ...] */
   expertPairs: ((value, name) => {
     const isPair = (pair: unknown) =>

@@ -75,23 +75,14 @@ export interface CompareCachesOptions {
   signal?: AbortSignal;
 }
 
-const list =
-  (each: (value: unknown, name: string) => void, what: string) =>
-  (value: unknown, name: string): void => {
-    if (!Array.isArray(value)) throw new InvalidArgumentError(`${name} must be an array of ${what}`);
-    value.forEach((element, i) => {
-      each(element, `${name}[${i}]`);
-    });
-  };
-
 const positive = check.integer(1, 2 ** 24);
 
 const optionChecks = {
-  policies: list(check.oneOf(...simulatedPolicies), 'policies'),
-  slots: list(positive, 'numbers of slots'),
-  bytes: list(check.size, 'sizes'),
+  policies: check.arrayOf(check.oneOf(...simulatedPolicies), 'policies'),
+  slots: check.arrayOf(positive, 'numbers of slots'),
+  bytes: check.arrayOf(check.size, 'sizes'),
   scope: check.oneOf(...scopes),
-  batches: list(check.integer(1, 2 ** 16), 'numbers of sequences'),
+  batches: check.arrayOf(check.integer(1, 2 ** 16), 'numbers of sequences'),
   phase: check.oneOf('all', ...phases),
   order: check.oneOf(...accessOrders),
   emptyPerSequence: check.boolean,
@@ -101,7 +92,7 @@ const optionChecks = {
   cost: (value: unknown, name: string) => checkOptions(value, costChecks, name),
   expertBytes: (value: unknown, name: string) => {
     const size = check.integer(1);
-    if (Array.isArray(value)) list(size, 'sizes')(value, name);
+    if (Array.isArray(value)) check.arrayOf(size, 'sizes')(value, name);
     else size(value, name);
   },
   signal: check.signal,

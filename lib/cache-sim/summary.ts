@@ -1,5 +1,6 @@
 /** What a trace says at large: the lengths of its sequences, how often each expert is used, and how soon again. */
 
+import { countUses } from '../trace/count-uses.js';
 import { NOT_RECORDED, type TraceHeader, type TraceTokens } from '../trace/trace.js';
 
 export class RouteSummary {
@@ -13,25 +14,14 @@ export class RouteSummary {
     this.uses = new Float64Array(header.layers * header.experts);
   }
 
-  add({ count, sequence, experts }: TraceTokens): void {
-    const { lengths, uses } = this;
-    const { layers, k, experts: perLayer } = this.header;
-    for (let token = 0; token < count; token++) {
-      const name = sequence[token] as number;
+  add(tokens: TraceTokens): void {
+    const { lengths } = this;
+    for (let token = 0; token < tokens.count; token++) {
+      const name = tokens.sequence[token] as number;
       lengths.set(name, (lengths.get(name) ?? 0) + 1);
     }
-    let at = 0;
-    for (let token = 0; token < count; token++) {
-      for (let layer = 0; layer < layers; layer++) {
-        for (let rank = 0; rank < k; rank++) {
-          const expert = experts[at++] as number;
-          if (expert === NOT_RECORDED) continue;
-          const number = layer * perLayer + expert;
-          uses[number] = (uses[number] ?? 0) + 1;
-        }
-      }
-    }
-    this.tokens += count;
+    countUses(this.header, tokens, this.uses);
+    this.tokens += tokens.count;
   }
 
   /** Experts by falling number of uses, layer * experts + expert; those never used are left out. */

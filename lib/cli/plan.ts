@@ -3,13 +3,14 @@
 import { writeFile } from 'node:fs/promises';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { placement, planReport } from '../index.js';
-import { openTrace, traceFormats } from '../trace/open.js';
+import { openTrace } from '../trace/open.js';
 import { UsageError } from './failure.js';
 import { interruptible } from './interruption.js';
 import { decimal, integer, seed, size } from './numbers.js';
 import { print } from './output.js';
 import { textOf } from './plan-report.js';
 import { createPlanStatus } from './plan-status.js';
+import { addOpenFlags } from './trace/open-flags.js';
 
 interface PlanFlags extends Omit<placement.PlanOptions, 'signal' | 'onProgress' | 'expertBytes'> {
   gpus?: number;
@@ -80,11 +81,7 @@ export function addPlan(program: Command): void {
       'groups of experts, for hierarchical EPLB (default: as many as experts)',
       integer(1, 2 ** 16),
     );
-  command
-    .optionsGroup('Trace:')
-    .addOption(new Option('--trace-format <name>', 'what the trace is in (default: found out)').choices(traceFormats))
-    .option('--experts <n>', 'experts per layer, where the file does not say', integer(1, 2 ** 15))
-    .option('--k <n>', 'experts per token and layer, where a llama.cpp file does not tell', integer(1, 2 ** 15));
+  addOpenFlags(command.optionsGroup('Trace:'), '--trace-format');
   command
     .optionsGroup('Output:')
     .option('--json', 'the plan and its evaluation as one JSON object, in place of the report')

@@ -1,9 +1,7 @@
 /** How often experts follow each other: all that solvers know of a trace. */
 
-import { InvalidArgumentError } from '../errors.js';
-import { problemOfRow } from '../trace/check-tokens.js';
 import { NOT_RECORDED, type Trace, type TraceHeader, type TraceTokens } from '../trace/trace.js';
-import { breather } from './breather.js';
+import { forEachToken } from './for-each-token.js';
 import { type Holdout, isHeldOut } from './holdout.js';
 
 /** Counts of some tokens. Flat arrays; `from` and `to` are experts of a layer and of the next one. */
@@ -41,24 +39,10 @@ export interface SplitCounts {
 export async function countRoutes(trace: Trace, holdout: Holdout, signal?: AbortSignal): Promise<SplitCounts> {
   const split = { train: emptyCounts(trace), test: emptyCounts(trace) };
   const heldOut = isHeldOut(holdout);
-  const shares = new Float64Array(trace.layers * trace.k);
-  let before = 0;
-  const pause = breather(signal);
-  for await (const tokens of trace.chunks()) {
-    await pause();
-    for (let token = 0; token < tokens.count; token++) {
-      checkToken(trace, tokens, token, before);
-      gateShares(trace, tokens, token, shares);
-      countToken(
-        heldOut(tokens.sequence[token] as number) ? split.test : split.train,
-        trace.ranked,
-        tokens,
-        token,
-        shares,
-      );
-    }
-    before += tokens.count;
-  }
+  await forEachToken(trace, signal, (tokens, token, shares) => {
+    const half = heldOut(tokens.sequence[token] as number) ? 'test' : 'train';
+    countToken(split[half], trace.ranked, tokens, token, shares);
+  });
   return split;
 }
 
@@ -75,33 +59,6 @@ function emptyCounts({ layers, experts, k }: TraceHeader): RouteCounts {
     together: new Float64Array(layers * experts * experts),
     load: new Float64Array(layers * experts),
   };
-}
-
-/** @throws InvalidArgumentError naming the token, counted from the trace's first one, and what is wrong with it */
-export function checkToken(trace: TraceHeader, tokens: TraceTokens, token: number, before: number): void {
-  const problem = problemOfRow(trace, tokens, token);
-  if (problem) throw new InvalidArgumentError(`trace: token ${before + token}: ${problem}`);
-}
-
-/** [layers][k] each expert's part of the token's output; equal parts where there are no weights or they say nothing. */
-export function gateShares(
-  { layers, k }: TraceHeader,
-  { weights }: TraceTokens,
-  token: number,
-  shares: Float64Array,
-): void {
-  if (!weights) {
-    shares.fill(1 / k);
-    return;
-  }
-  for (let layer = 0; layer < layers; layer++) {
-    const first = (token * layers + layer) * k;
-    let sum = 0;
-    for (let rank = 0; rank < k; rank++) sum += Math.abs(weights[first + rank] as number);
-    for (let rank = 0; rank < k; rank++) {
-      shares[layer * k + rank] = sum > 0 && sum < Infinity ? Math.abs(weights[first + rank] as number) / sum : 1 / k;
-    }
-  }
 }
 
 function countToken(

@@ -2,11 +2,10 @@
 
 import { InvalidArgumentError } from '../errors.js';
 import type { Trace } from '../trace/trace.js';
-import { breather } from './breather.js';
 import { nodesOf } from './cluster.js';
-import { checkToken, gateShares } from './counts.js';
 import type { Evaluation } from './evaluation.js';
 import { followToken } from './follow.js';
+import { forEachToken } from './for-each-token.js';
 import { type Holdout, isHeldOut } from './holdout.js';
 import { flatten, type Placement } from './placement.js';
 import { resultOf, startTally, type Tally } from './tally.js';
@@ -35,20 +34,11 @@ export async function evaluatePlacements(
     const flat = flatten(placement);
     return { train: startTally(flat, trace, nodes), test: startTally(flat, trace, nodes) };
   });
-  const shares = new Float64Array(trace.layers * trace.k);
-  let before = 0;
-  const pause = breather(signal);
-  for await (const tokens of trace.chunks()) {
-    await pause();
-    for (let token = 0; token < tokens.count; token++) {
-      checkToken(trace, tokens, token, before);
-      gateShares(trace, tokens, token, shares);
-      const sequence = tokens.sequence[token] as number;
-      const half = heldOut(sequence) ? 'test' : 'train';
-      for (const tally of tallies) followToken(tally[half], tokens.experts, token, sequence, shares);
-    }
-    before += tokens.count;
-  }
+  await forEachToken(trace, signal, (tokens, token, shares) => {
+    const sequence = tokens.sequence[token] as number;
+    const half = heldOut(sequence) ? 'test' : 'train';
+    for (const tally of tallies) followToken(tally[half], tokens.experts, token, sequence, shares);
+  });
   const results = (tally: Tally) => resultOf(tally, trace.ranked);
   return tallies.map(({ train, test }) => ({ train: results(train), test: results(test) }));
 }

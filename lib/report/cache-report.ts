@@ -6,7 +6,8 @@ import { bytesOf, type CompareCachesOptions } from '../cache-sim/options.js';
 import { ReuseDistances, RouteSummary } from '../cache-sim/summary.js';
 import type { Trace } from '../trace/trace.js';
 import { cacheScript } from './cache-script.js';
-import { escapeHtml, page } from './page.js';
+import { formatCount, formatShare } from './format.js';
+import { htmlFacts, htmlTable, page } from './page.js';
 
 /** What the script draws. Shares are in percent; null where there is no value. */
 interface CacheReportData {
@@ -116,12 +117,11 @@ function reuseOf({ uses, first }: ReuseDistances): CacheReportData['reuse'] {
 
 function facts(trace: Trace, summary: RouteSummary, options: CompareCachesOptions): string {
   const { order = 'engine', scope = 'global', phase = 'all', emptyPerSequence, prediction, cost } = options;
-  const count = (value: number) => value.toLocaleString('en-US');
   const lines: [string, string][] = [
     ['trace', `${trace.layers} layers, ${trace.k} of ${trace.experts} experts per token`],
     [
       'tokens',
-      `${count(summary.tokens)} in ${count(summary.lengths.size)} ${summary.lengths.size === 1 ? 'sequence' : 'sequences'}${phase === 'all' ? '' : `, ${phase} only`}`,
+      `${formatCount(summary.tokens)} in ${formatCount(summary.lengths.size)} ${summary.lengths.size === 1 ? 'sequence' : 'sequences'}${phase === 'all' ? '' : `, ${phase} only`}`,
     ],
     ['places', scope === 'global' ? 'shared by all layers' : 'of each layer by itself'],
     ['order of access', order],
@@ -138,10 +138,10 @@ function facts(trace: Trace, summary: RouteSummary, options: CompareCachesOption
     const overlap = cost.overlap === false ? 'nothing at the same time' : 'reads while experts are computed';
     lines.push([
       'cost',
-      `${count(bytesOf(cost.bandwidth) / 1e6)} MB/s, ${(cost.expertSeconds ?? 0) * 1e6} µs per expert, ${overlap}`,
+      `${formatCount(bytesOf(cost.bandwidth) / 1e6)} MB/s, ${(cost.expertSeconds ?? 0) * 1e6} µs per expert, ${overlap}`,
     ]);
   }
-  return `<dl>${lines.map(([name, value]) => `<dt>${name}</dt><dd>${escapeHtml(value)}</dd>`).join('')}</dl>`;
+  return htmlFacts(lines);
 }
 
 function hitRateSections(groups: readonly Group[], data: CacheReportData): string[] {
@@ -203,10 +203,10 @@ const columns: readonly Column[] = [
   { head: 'policy', text: ({ policy }) => policy },
   { head: 'phase', text: ({ phase }) => phase },
   { head: 'batch', text: ({ batch }) => String(batch) },
-  { head: 'places', text: ({ slots }) => slots.toLocaleString('en-US') },
-  { head: 'of all', text: ({ share }) => `${(100 * share).toFixed(1)} %` },
-  { head: 'accesses', text: ({ accesses }) => accesses.toLocaleString('en-US') },
-  { head: 'hits', text: ({ hits }) => hits.toLocaleString('en-US') },
+  { head: 'places', text: ({ slots }) => formatCount(slots) },
+  { head: 'of all', text: ({ share }) => formatShare(share) },
+  { head: 'accesses', text: ({ accesses }) => formatCount(accesses) },
+  { head: 'hits', text: ({ hits }) => formatCount(hits) },
   { head: 'hit rate', text: ({ hitRate }) => `${(100 * hitRate).toFixed(2)} %` },
   { head: 'misses/token', text: ({ missesPerToken }) => missesPerToken.toFixed(2) },
   { head: 'read/token, MB', text: ({ bytesPerToken }) => fixed(bytesPerToken, 1e6) },
@@ -217,20 +217,8 @@ const columns: readonly Column[] = [
 /** For those who cannot see the charts, or want the numbers. */
 function numbers(rows: readonly CacheRow[]): string {
   const shown = columns.filter(({ text }) => rows.some((row) => text(row) !== null));
-  const line = (tag: string, values: string[]) =>
-    `<tr>${values.map((value) => `<${tag}>${escapeHtml(value)}</${tag}>`).join('')}</tr>`;
-  const lines = rows.map((row) =>
-    line(
-      'td',
-      shown.map(({ text }) => text(row) ?? ''),
-    ),
-  );
-  const heads = line(
-    'th',
-    shown.map(({ head }) => head),
-  );
-  return `<details><summary>All numbers</summary><div class="wide"><table class="rows"><thead>${heads}</thead>
-<tbody>${lines.join('\n')}</tbody></table></div></details>`;
+  const lines = rows.map((row) => shown.map(({ text }) => text(row) ?? ''));
+  return `<details><summary>All numbers</summary>${htmlTable([shown.map(({ head }) => head), ...lines])}</details>`;
 }
 
 function fixed(value: number | null, unit = 1): string | null {

@@ -53,6 +53,21 @@ export function escapeHtml(text: string): string {
     .replaceAll("'", '&#39;');
 }
 
+/** Names and values. */
+export function htmlFacts(facts: readonly (readonly string[])[]): string {
+  const line = ([name = '', value = '']: readonly string[]) =>
+    `<dt>${escapeHtml(name)}</dt><dd>${escapeHtml(value)}</dd>`;
+  return `<dl>${facts.map(line).join('')}</dl>`;
+}
+
+/** Numbers; the first row is the head. */
+export function htmlTable([head = [], ...rows]: readonly (readonly string[])[]): string {
+  const line = (tag: string, values: readonly string[]) =>
+    `<tr>${values.map((value) => `<${tag}>${escapeHtml(value)}</${tag}>`).join('')}</tr>`;
+  return `<div class="wide"><table class="rows"><thead>${line('th', head)}</thead>
+<tbody>${rows.map((row) => line('td', row)).join('\n')}</tbody></table></div>`;
+}
+
 /** JSON that cannot end the script it stands in. */
 export function scriptJson(value: unknown): string {
   return JSON.stringify(value)

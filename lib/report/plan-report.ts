@@ -1,7 +1,7 @@
 /** The report of `moeflow plan` as a page: what crosses, crossings against balance, and where experts are. */
 
 import type { Evaluation, Plan } from '../placement/index.js';
-import { escapeHtml, page } from './page.js';
+import { escapeHtml, htmlFacts, htmlTable, page } from './page.js';
 import { planScript } from './plan-script.js';
 import { columnsOf, communicationRows, factsOf, nameOf, tradeOffRows, verdictOf } from './plan-words.js';
 
@@ -27,9 +27,7 @@ export function planReport(plan: Plan): string {
     ['this plan', evaluation.plan],
   ];
   const sections = [
-    `<dl>${factsOf(plan)
-      .map(([name, value]) => `<dt>${escapeHtml(name ?? '')}</dt><dd>${escapeHtml(value ?? '')}</dd>`)
-      .join('')}</dl>`,
+    htmlFacts(factsOf(plan)),
     `<p class="verdict">${escapeHtml(verdictOf(plan))}</p>`,
     ...metadata.notes.map((note) => `<p>Note: ${escapeHtml(note)}.</p>`),
     barsSection(plan, results),
@@ -96,15 +94,8 @@ function numbersSection(plan: Plan, results: readonly [string, Evaluation][]): s
   const columns = columnsOf(plan);
   const rows = results.map(([name, result]) => [name, ...columns.map(({ cell }) => cell(result))]);
   return `<h2>All numbers</h2>
-${table([['', ...columns.map(({ head }) => head)], ...rows])}
+${htmlTable([['', ...columns.map(({ head }) => head)], ...rows])}
 <p>${columns.map(({ head, meaning }) => `${escapeHtml(head)}: ${escapeHtml(meaning)}`).join('; ')}.</p>
-${tradeOff ? table(tradeOffRows(tradeOff, plan.nodes)) : ''}
-${communication ? table(communicationRows(communication)) : ''}`;
-}
-
-function table([head = [], ...rows]: readonly string[][]): string {
-  const line = (tag: string, values: readonly string[]) =>
-    `<tr>${values.map((value) => `<${tag}>${escapeHtml(value)}</${tag}>`).join('')}</tr>`;
-  return `<div class="wide"><table class="rows"><thead>${line('th', head)}</thead>
-<tbody>${rows.map((row) => line('td', row)).join('\n')}</tbody></table></div>`;
+${tradeOff ? htmlTable(tradeOffRows(tradeOff, plan.nodes)) : ''}
+${communication ? htmlTable(communicationRows(communication)) : ''}`;
 }

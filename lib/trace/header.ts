@@ -23,10 +23,7 @@ const fields = {
   model: check.string,
   modelHash: check.string,
   architecture: check.string,
-  expertBytes: (value: unknown, name: string) => {
-    if (!Array.isArray(value)) throw new InvalidFileError(`${name} must be an array of bytes`);
-    value.forEach((bytes, layer) => check.integer(1)(bytes, `${name}[${layer}]`));
-  },
+  expertBytes: check.arrayOf(check.integer(1), 'bytes'),
 };
 
 export function headerToJson(header: TraceHeader): string {

@@ -1,5 +1,6 @@
 /** What a trace is like: how much routes repeat, and how evenly they use the experts. From one pass. */
 
+import { countUses } from './count-uses.js';
 import { DECODE, NOT_RECORDED, type Trace, type TraceHeader, type TraceTokens } from './trace.js';
 
 /** How many of a token's experts the token before used too, in the same layer and sequence. */
@@ -53,17 +54,17 @@ interface SequenceState {
 /** @throws the signal's reason, and as the trace's chunks */
 export async function traceStatistics(trace: Trace, signal?: AbortSignal): Promise<TraceStatistics> {
   const { layers, experts } = trace;
-  const loads = Array.from({ length: layers }, () => new Float64Array(experts));
+  const uses = new Float64Array(layers * experts);
   const decode = Array.from({ length: layers }, () => ({ reused: 0, of: 0 }));
   const prefill = Array.from({ length: layers }, () => ({ reused: 0, of: 0 }));
   const sequences = new Map<number, SequenceState>();
   const tokens = [0, 0];
   for await (const chunk of trace.chunks()) {
     signal?.throwIfAborted();
+    countUses(trace, chunk, uses);
     for (let row = 0; row < chunk.count; row++) {
       const phase = chunk.phase[row] as number;
       tokens[phase] = (tokens[phase] as number) + 1;
-      countLoad(trace, chunk, row, loads);
       const before = sequences.get(chunk.sequence[row] as number);
       if (before && before.phase === phase && before.position + 1 === chunk.position[row]) {
         for (let layer = 0; layer < layers; layer++) {
@@ -85,19 +86,11 @@ export async function traceStatistics(trace: Trace, signal?: AbortSignal): Promi
     reuse: rated(sumOf(decode)),
     meanReuse: rates.reduce((sum, rate) => sum + rate, 0) / (rates.length || 1),
     prefillReuse: rated(sumOf(prefill)),
-    perLayer: loads.map((load, layer) => ({
-      ...evenness(load),
-      reuse: rated((decodeTokens > 0 ? decode : prefill)[layer] as Counts),
+    perLayer: (decodeTokens > 0 ? decode : prefill).map((counts, layer) => ({
+      ...evenness(uses.subarray(layer * experts, (layer + 1) * experts)),
+      reuse: rated(counts),
     })),
   };
-}
-
-function countLoad({ layers, k }: TraceHeader, { experts }: TraceTokens, row: number, loads: Float64Array[]): void {
-  for (let i = 0; i < layers * k; i++) {
-    const expert = experts[row * layers * k + i] as number;
-    const load = loads[Math.floor(i / k)] as Float64Array;
-    if (expert !== NOT_RECORDED) load[expert] = (load[expert] as number) + 1;
-  }
 }
 
 function reuseInLayer(

@@ -1,12 +1,11 @@
 /** `moeflow trace export`: a trace for other tools. */
 
-import { once } from 'node:events';
-import { createWriteStream } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { type Command, Option } from 'commander';
 import { exportFormats } from '../../trace/export/formats.js';
-import type { Sink } from '../../trace/export/sink.js';
 import { openTrace } from '../../trace/open.js';
 import { interruptible } from '../interruption.js';
+import { print } from '../output.js';
 import { addOpenFlags, type OpenFlags, openOptions } from './open-flags.js';
 
 interface ExportFlags extends OpenFlags {
@@ -37,23 +36,16 @@ Examples:
 
 async function exportTrace(paths: string[], flags: ExportFlags, signal: AbortSignal): Promise<void> {
   const trace = await openTrace(paths, openOptions(flags));
-  const stream = flags.out === '-' ? process.stdout : createWriteStream(flags.out);
-  const failed = once(stream, 'error').then(([error]) => {
-    throw error;
-  });
-  failed.catch(() => {});
-  const sink: Sink = (piece) => {
-    signal.throwIfAborted();
-    return new Promise<void>((resolve, reject) => {
-      stream.write(piece, (error) => (error ? reject(error) : resolve()));
+  const file = flags.out === '-' ? undefined : await open(flags.out, 'w');
+  try {
+    await exportFormats[flags.to]?.(trace, async (piece) => {
+      signal.throwIfAborted();
+      await (file ? file.writeFile(piece) : print(piece, signal));
     });
-  };
-  await exportFormats[flags.to]?.(trace, sink);
+  } finally {
+    await file?.close();
+  }
   if (flags.to === 'npy' && !trace.ranked) {
     process.stderr.write("moeflow: note: the array's experts are not in the router's order, and it cannot say so\n");
-  }
-  if (stream !== process.stdout) {
-    stream.end();
-    await Promise.race([once(stream, 'close'), failed]);
   }
 }

@@ -6,9 +6,10 @@ import { integer } from '../numbers.js';
 
 export type OpenFlags = OpenTraceOptions;
 
-export function addOpenFlags(command: Command): Command {
+/** `formatFlag`: another name where `--format` is the output's. */
+export function addOpenFlags(command: Command, formatFlag = '--format'): Command {
   return command
-    .addOption(new Option('--format <name>', 'what the trace is in (default: found out)').choices(traceFormats))
+    .addOption(new Option(`${formatFlag} <name>`, 'what the trace is in (default: found out)').choices(traceFormats))
     .option(
       '--experts <n>',
       'experts per layer, where the file does not say (default: highest id + 1)',

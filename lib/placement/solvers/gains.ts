@@ -43,7 +43,7 @@ export function neighbourGains(
  * Turns weight on each GPU, [rows][gpus], into cost saved there: crossing nodes costs `nodeCost` times as much, so being in
  * the node saves the difference, and being on the GPU saves 1 more.
  */
-export function savings({ gpus, nodes, nodeCost }: Problem, weights: Float64Array): void {
+function savings({ gpus, nodes, nodeCost }: Problem, weights: Float64Array): void {
   const nodeCount = (nodes[gpus - 1] as number) + 1;
   if (nodeCount === 1) return;
   const sums = new Float64Array(nodeCount);

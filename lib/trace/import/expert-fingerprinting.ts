@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { InvalidFileError } from '../../errors.js';
 import { DECODE, type Trace, type TraceHeader, type TraceTokens } from '../trace.js';
 import type { Sample, TraceFormat } from './format.js';
-import { cannotRead, parseJson } from './lines.js';
+import { cannotRead, checkCounts, parseJson } from './lines.js';
 import { TokenBuffer } from './token-buffer.js';
 
 export const expertFingerprinting: TraceFormat = {
@@ -55,9 +55,7 @@ async function readIndex(path: string): Promise<Index> {
     throw cannotRead(path, error);
   });
   const { model, layers, experts, topk, sequences } = parseJson(text, path) as Record<string, unknown>;
-  for (const [name, value] of Object.entries({ layers, experts, topk })) {
-    if (!Number.isInteger(value) || (value as number) < 1) throw new InvalidFileError(`${path}: ${name} is ${value}`);
-  }
+  checkCounts({ layers, experts, topk }, path);
   if (!Array.isArray(sequences)) throw new InvalidFileError(`${path}: sequences is not an array`);
   sequences.forEach((sequence, i) => {
     for (const name of ['first_pos', 'n_tokens', 'offset']) {

@@ -37,6 +37,13 @@ export function parseJson(text: string, where: string): unknown {
   }
 }
 
+/** @throws InvalidFileError naming a value that is no integer of at least 1 */
+export function checkCounts(counts: Record<string, unknown>, where: string): void {
+  for (const [name, value] of Object.entries(counts)) {
+    if (!Number.isInteger(value) || (value as number) < 1) throw new InvalidFileError(`${where}: ${name} is ${value}`);
+  }
+}
+
 /** The first bytes of a file. @throws MoeflowError `IO` */
 export async function headOf(path: string, bytes = 65536): Promise<Buffer> {
   try {

@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { InvalidFileError } from '../../errors.js';
 import { PREFILL, type Trace, type TraceHeader, type TraceTokens } from '../trace.js';
 import type { TraceFormat } from './format.js';
-import { cannotRead, parseJson } from './lines.js';
+import { cannotRead, checkCounts, parseJson } from './lines.js';
 import { TokenBuffer } from './token-buffer.js';
 
 export const stratamoe: TraceFormat = {
@@ -22,9 +22,7 @@ async function open(path: string): Promise<Trace> {
   });
   const { layers, expertsPerLayer, topK, selections, source } = parseJson(text, path) as Record<string, unknown>;
   if (!Array.isArray(selections)) throw new InvalidFileError(`${path}: selections is not an array`);
-  for (const [name, value] of Object.entries({ layers, expertsPerLayer, topK })) {
-    if (!Number.isInteger(value) || (value as number) < 1) throw new InvalidFileError(`${path}: ${name} is ${value}`);
-  }
+  checkCounts({ layers, expertsPerLayer, topK }, path);
   const model = (source as { model?: { id?: string } } | undefined)?.model?.id;
   const header = { layers, experts: expertsPerLayer, k: topK, ranked: true, model } as TraceHeader;
   const ends = await endsOfPrompts(join(dirname(path), 'capture-metadata.json'), selections.length);
