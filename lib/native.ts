@@ -1,9 +1,8 @@
 /** The one file that loads the C++ addon and knows its types. Everything else takes these interfaces. */
 
 import { createRequire } from 'node:module';
-import { dirname } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { MoeflowError } from './errors.js';
+import { packageRoot } from './package-root.js';
 
 /** How experts are read from the file. */
 export interface NativeReadOptions {
@@ -320,7 +319,64 @@ export interface NativeCacheSimulator {
   finish(): Promise<{ prefill: NativePhaseCounts; decode: NativePhaseCounts }[]>;
 }
 
+/** Of a model's routes. */
+export interface NativeRouteShape {
+  /** Layers with experts. */
+  layers: number;
+  /** Experts per layer. */
+  experts: number;
+  /** Experts per token and layer (k). */
+  expertsUsed: number;
+}
+
+/** A trained route predictor; native/prediction/route_predictor.h has its formula and the arrays' shapes. */
+export interface NativeRouteWeights extends NativeRouteShape {
+  tokenWidth: number;
+  hidden: number;
+  tokens: Int32Array;
+  current: Float32Array;
+  previous: Float32Array;
+  currentMatrix: Float32Array;
+  previousMatrix: Float32Array;
+  lengths: Float32Array;
+  hiddenBias: Float32Array;
+  views: Float32Array;
+  output: Float32Array;
+  outputBias: Float32Array;
+  direct: Float32Array;
+}
+
+/** Rows of a data set, side by side. */
+export interface NativeRouteBatch {
+  /** [rows] */
+  tokens: Int32Array;
+  /** [rows] the tokens before them, -1 for none. */
+  before: Int32Array;
+  /** [rows] 0 to 4. */
+  matchLengths: Int32Array;
+  /** [views][rows][layers * experts]: previous, matched, recurring, fast, medium, slow. */
+  views: Float32Array;
+  /** [rows][layers * experts] 1 for what the token used. */
+  targets: Float32Array;
+}
+
+/** What is made of weights; it has no methods of its own. */
+export interface NativeRoutePredictor {
+  readonly constructor: unknown;
+}
+
+/** Recorded sequences as rows to learn from: a row for each token whose route is known, in the order they were added. */
+export interface NativeRouteDataset {
+  /** A sequence from its beginning on; routes are [tokens][layers][k], below 0 where not known. Returns its rows. */
+  add(tokens: Int32Array, routes: Int32Array): number;
+  batch(rows: Int32Array): NativeRouteBatch;
+  /** [rows][layers * experts] probabilities. */
+  predict(predictor: NativeRoutePredictor, rows: Int32Array): Float32Array;
+}
+
 export interface NativeAddon {
+  RoutePredictor: new (weights: NativeRouteWeights) => NativeRoutePredictor;
+  RouteDataset: new (shape: NativeRouteShape) => NativeRouteDataset;
   Model: {
     load(
       options: NativeLoadOptions,
@@ -368,12 +424,11 @@ export function nativeAddon(): NativeAddon {
 
 function findAddon(): NativeAddon {
   const require = createRequire(import.meta.url);
-  const packageRoot = dirname(dirname(fileURLToPath(import.meta.url)));
   const override = process.env.MOEFLOW_ADDON;
   const places: [string, () => unknown][] = override
     ? [[`MOEFLOW_ADDON=${override}`, () => require(override)]]
     : [
-        ['local build', () => require('bindings')({ bindings: 'moeflow', module_root: packageRoot })],
+        ['local build', () => require('bindings')({ bindings: 'moeflow', module_root: packageRoot() })],
         [platformPackage(), () => require(`${platformPackage()}/moeflow.node`)],
       ];
   const failures: string[] = [];

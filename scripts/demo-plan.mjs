@@ -29,7 +29,7 @@ const prompts = [
 ];
 
 function moeflow(...words) {
-  const { status } = spawnSync(process.execPath, [join(repository, 'dist/cli/main.js'), ...words], {
+  const { status } = spawnSync(process.execPath, [join(repository, 'dist/lib/cli/main.js'), ...words], {
     stdio: 'inherit',
   });
   if (status !== 0) process.exit(status || 1);

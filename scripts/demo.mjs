@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 
 const repository = join(dirname(fileURLToPath(import.meta.url)), '..');
 const command = [
-  join(repository, 'dist/cli/main.js'),
+  join(repository, 'dist/lib/cli/main.js'),
   'generate',
   '--model',
   join(repository, 'models/demo/moeflow-demo-q8_0.gguf'),

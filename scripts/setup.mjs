@@ -30,7 +30,7 @@ async function installPackages() {
 async function compileTypeScript() {
   const typescript = dirname(createRequire(import.meta.url).resolve('typescript/package.json'));
   await runStep('Compiling TypeScript', process.execPath, [join(typescript, 'bin/tsc'), '-p', root]);
-  chmodSync(join(root, 'dist/cli/main.js'), 0o755);
+  chmodSync(join(root, 'dist/lib/cli/main.js'), 0o755);
 }
 
 function modified(file) {

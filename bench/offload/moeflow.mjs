@@ -1,5 +1,5 @@
 // moeflow's side: the same measures and lines as llama.mjs, and what its cache of experts did while decoding.
-import { loadModel, simulateCache } from '../../dist/index.js';
+import { loadModel, simulateCache } from '../../dist/lib/index.js';
 import { peakResidentBytes, print, prompts, readBytes, readRequest, secondsSince } from '../shared/protocol.mjs';
 
 const request = readRequest();

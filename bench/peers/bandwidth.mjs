@@ -1,4 +1,4 @@
 // Prints how fast this machine reads memory, in bytes per second: the ceiling of decoding from memory.
-import { measureReadBandwidth } from '../../dist/index.js';
+import { measureReadBandwidth } from '../../dist/lib/index.js';
 
 console.log(await measureReadBandwidth(Number(process.argv[2])));

@@ -1,5 +1,5 @@
 // moeflow's side of the comparison; the same measures and lines as llama.mjs (../shared/protocol.mjs).
-import { loadModel } from '../../dist/index.js';
+import { loadModel } from '../../dist/lib/index.js';
 import { peakResidentBytes, print, prompts, readRequest, secondsSince } from '../shared/protocol.mjs';
 
 const request = readRequest();

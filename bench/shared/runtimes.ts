@@ -10,7 +10,7 @@ export const repository = fileURLToPath(new URL('../../../../', import.meta.url)
  */
 export function requireRuntime(runtime: 'moeflow' | 'llama'): void {
   const needed = {
-    moeflow: [join(repository, 'dist/index.js'), 'run `npm run build` first'],
+    moeflow: [join(repository, 'dist/lib/index.js'), 'run `npm run build` first'],
     llama: [join(repository, 'bench/peers/node_modules/node-llama-cpp'), 'run `npm ci` in bench/peers first'],
   } as const;
   const [path, advice] = needed[runtime];

@@ -1,8 +1,8 @@
 /** How often experts follow each other: all that solvers know of a trace. */
 
+import { type Holdout, isHeldOut } from '../trace/holdout.js';
 import { NOT_RECORDED, type Trace, type TraceHeader, type TraceTokens } from '../trace/trace.js';
 import { forEachToken } from './for-each-token.js';
-import { type Holdout, isHeldOut } from './holdout.js';
 
 /** Counts of some tokens. Flat arrays; `from` and `to` are experts of a layer and of the next one. */
 export interface RouteCounts {

@@ -1,12 +1,12 @@
 /** Placements followed token by token. Solvers work on counts; what is reported comes from here. */
 
 import { InvalidArgumentError } from '../errors.js';
+import { type Holdout, isHeldOut } from '../trace/holdout.js';
 import type { Trace } from '../trace/trace.js';
 import { nodesOf } from './cluster.js';
 import type { Evaluation } from './evaluation.js';
 import { followToken } from './follow.js';
 import { forEachToken } from './for-each-token.js';
-import { type Holdout, isHeldOut } from './holdout.js';
 import { flatten, type Placement } from './placement.js';
 import { resultOf, startTally, type Tally } from './tally.js';
 

@@ -1,13 +1,14 @@
 /** Placement of experts on GPUs and nodes, from where tokens went. docs/placement.md is its guide. */
 
 import { check, checkOptions } from '../options.js';
+import { checkHoldout, type Holdout } from '../trace/holdout.js';
 import type { Trace } from '../trace/trace.js';
 import { checkCluster } from './cluster.js';
 import { evaluatePlacements } from './evaluate.js';
 import type { Evaluation } from './evaluation.js';
-import { checkHoldout, type Holdout } from './holdout.js';
 import { checkPlacement, type Placement } from './placement.js';
 
+export type { Holdout } from '../trace/holdout.js';
 export { type Baseline, type BaselineName, type BaselineOptions, baselinesOf as baselines } from './baselines.js';
 export type { Cluster } from './cluster.js';
 export { type Communication, type CommunicationOptions, communicationOf, type Exchange } from './communication.js';
@@ -15,7 +16,6 @@ export { countRoutes, type RouteCounts, type SplitCounts } from './counts.js';
 export { type EplbOptions, rebalanceExperts } from './eplb.js';
 export type { Crossings, Evaluation } from './evaluation.js';
 export { formatPlan, type PlanFormat, planFormats } from './exports.js';
-export type { Holdout } from './holdout.js';
 export type { Placement } from './placement.js';
 export { plan } from './plan.js';
 export { parsePlan, readPlan } from './plan-file.js';

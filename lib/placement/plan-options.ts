@@ -3,8 +3,8 @@
 import { InvalidArgumentError } from '../errors.js';
 import { check, checkOptions } from '../options.js';
 import { parseSize } from '../sizes.js';
+import { checkHoldout, type Holdout } from '../trace/holdout.js';
 import type { TraceHeader } from '../trace/trace.js';
-import { checkHoldout, type Holdout } from './holdout.js';
 import type { Goals, Room } from './problem.js';
 
 /**

@@ -1,8 +1,8 @@
 /** A plan: a placement, how it was made, and what it is worth. What a plan's file holds, docs/plan.schema.json in words. */
 
+import type { Holdout } from '../trace/holdout.js';
 import type { Communication } from './communication.js';
 import type { Evaluation } from './evaluation.js';
-import type { Holdout } from './holdout.js';
 import type { Placement } from './placement.js';
 import type { Objective, SolverName } from './plan-options.js';
 import type { Solution } from './solvers/solver.js';

@@ -1,4 +1,4 @@
-import { fromHalf, toHalf } from './half-precision.js';
+import { fromHalf, toHalf } from '../../lib/half-precision.js';
 
 const groups = 8;
 const groupValues = 32;

@@ -1,4 +1,4 @@
-import { toBrainFloat, toHalf } from './half-precision.js';
+import { toBrainFloat, toHalf } from '../../lib/half-precision.js';
 import { quantizeQ4K } from './quantize-q4-k.js';
 import { type TensorType, tensorTypes } from './tensor-types.js';
 

@@ -1,5 +1,5 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import { fromBrainFloat, fromHalf } from './half-precision.js';
+import { fromBrainFloat, fromHalf } from '../../lib/half-precision.js';
 
 const valueBytes = { F32: 4, F16: 2, BF16: 2 } as const;
 type ValueType = keyof typeof valueBytes;

@@ -8,6 +8,7 @@
 #include "addon/kernel_problem_object.h"
 #include "addon/model_object.h"
 #include "addon/napi_setup.h"
+#include "addon/route_dataset_object.h"
 #include "addon/simulation.h"
 #include "addon/simulator_object.h"
 #include "base/bandwidth.h"
@@ -132,6 +133,8 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   ModelObject::define(env, exports);
   KernelProblemObject::define(env, exports);
   CacheSimulatorObject::define(env, exports);
+  RoutePredictorObject::define(env, exports);
+  RouteDatasetObject::define(env, exports);
   exports.Set("plan", Napi::Function::New<plan>(env, "plan"));
   exports.Set("inspect", Napi::Function::New<inspect>(env, "inspect"));
   exports.Set("simulateCache", Napi::Function::New<simulate_cache>(env, "simulateCache"));

@@ -32,6 +32,7 @@ class Environment {
 
   Napi::FunctionReference cancel_flag_constructor;
   Napi::FunctionReference model_constructor;
+  Napi::FunctionReference route_predictor_constructor;
 
  private:
   // Joins all engine threads; runs before Node takes down what they would call.

@@ -11,9 +11,10 @@ namespace moeflow {
 
 // Vectors of [layers * experts], each with what one look at the past says of every expert.
 enum RouteView : uint8_t {
-  kPrevious,  // 1 for those of the token before
-  kMatched,   // 1 for those of the matched token
-  kFast,      // shares of the last tokens' routes, weighted by decay to the power of their age
+  kPrevious,   // 1 for those of the token before
+  kMatched,    // 1 for those of the matched token
+  kRecurring,  // shares of the routes of the same token's last places, weighted alike
+  kFast,       // shares of the last tokens' routes, weighted by decay to the power of their age
   kMedium,
   kSlow,
   kRouteViews,
@@ -22,6 +23,9 @@ enum RouteView : uint8_t {
 // How far the shares look back, in tokens, and the decay of the weights.
 inline constexpr int64_t kShareWindow = 64;
 inline constexpr std::array<float, 3> kShareDecays = {0.5F, 0.9F, 0.98F};  // kFast, kMedium, kSlow
+
+inline constexpr int32_t kRecurrences = 8;
+inline constexpr float kRecurrenceDecay = 0.8F;
 
 // For the token that stands, or will stand, at `position` of the sequence; what comes after it in `history` has no
 // influence. `views` is [kRouteViews][layers * experts].

@@ -2,7 +2,20 @@
 
 #include <algorithm>
 
+#include "base/error.h"
+
 namespace moeflow {
+
+void check_route_shape(const RouteShape& shape) {
+  constexpr size_t kMostOutputs = size_t{1} << 24;
+  const bool sound = shape.layers > 0 && shape.experts > 0 && shape.used > 0 && shape.used <= shape.experts;
+  if (sound && shape.outputs() <= kMostOutputs) return;
+  fail(ErrorCode::kInvalidArgument, "routes over ", describe(shape), " make no sense");
+}
+
+std::string describe(const RouteShape& shape) {
+  return concat(shape.layers, " layers of ", shape.experts, " experts with ", shape.used, " per token");
+}
 
 void RouteHistory::append(int32_t token, const int32_t* route) {
   for (int32_t layer = 0; layer < shape_.layers; ++layer) {
@@ -12,6 +25,8 @@ void RouteHistory::append(int32_t token, const int32_t* route) {
     }
   }
   const auto position = static_cast<int32_t>(tokens_.size());
+  const auto same = ends_[0].find(hash_ending_with(token, 1));
+  same_before_.push_back(same == ends_[0].end() ? -1 : same->second);
   // Where no route is known there is nothing to go by.
   if (routes_.size() > begin_.back()) {
     for (int32_t n = 1; n <= kLongestMatch && n <= position + 1; ++n) {
@@ -41,6 +56,7 @@ void RouteHistory::truncate(size_t length) {
 
 RouteMatch RouteHistory::match(int32_t token) const {
   const auto length = static_cast<int64_t>(tokens_.size());
+  RouteMatch match;
   for (int32_t n = kLongestMatch; n >= 1; --n) {
     if (n > length + 1) continue;
     const auto& ends = ends_[static_cast<size_t>(n) - 1];
@@ -51,9 +67,11 @@ RouteMatch RouteHistory::match(int32_t token) const {
     for (int32_t back = 1; same && back < n; ++back) {
       same = this->token(int64_t{position} - back) == this->token(length - back);
     }
-    if (same) return {n, position};
+    if (!same) continue;
+    if (match.length == 0) match = {n, position, -1};
+    if (n == 1) match.same = position;
   }
-  return {};
+  return match;
 }
 
 // FNV-1a, over whole tokens.

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <unordered_map>
 #include <vector>
 
@@ -17,15 +18,22 @@ struct RouteShape {
   int32_t experts = 0;  // per layer
   int32_t used = 0;     // per token and layer
 
+  bool operator==(const RouteShape&) const = default;
   size_t route() const { return static_cast<size_t>(layers) * static_cast<size_t>(used); }
   size_t outputs() const { return static_cast<size_t>(layers) * static_cast<size_t>(experts); }
 };
+
+// Throws Error(kInvalidArgument) for one that makes no sense.
+void check_route_shape(const RouteShape& shape);
+// "24 layers of 32 experts with 4 per token"
+std::string describe(const RouteShape& shape);
 
 // The newest earlier place at which the last `length` tokens, the one to come included, stood already; 0: at none. What
 // was routed there is the best single guess: a text repeats itself.
 struct RouteMatch {
   int32_t length = 0;
   int32_t position = -1;
+  int32_t same = -1;  // the newest place of the token itself
 };
 
 inline constexpr int32_t kUnknownToken = -1;
@@ -50,6 +58,8 @@ class RouteHistory {
   std::span<const int32_t> route(size_t position) const {
     return {routes_.data() + begin_[position], begin_[position + 1] - begin_[position]};
   }
+  // The newest position before it with the same token and a known route, below 0 for none.
+  int32_t same_before(int32_t position) const { return same_before_[static_cast<size_t>(position)]; }
   // For a token to come.
   RouteMatch match(int32_t token) const;
 
@@ -58,6 +68,7 @@ class RouteHistory {
 
   RouteShape shape_;
   std::vector<int32_t> tokens_;
+  std::vector<int32_t> same_before_;
   std::vector<int32_t> routes_;
   std::vector<size_t> begin_{0};  // [length + 1] into routes_
   // [n - 1] by the hash of n tokens: the newest position at which they end.

@@ -10,7 +10,6 @@ namespace moeflow {
 namespace {
 
 constexpr int32_t kMostWidth = 1 << 14;
-constexpr size_t kMostOutputs = size_t{1} << 24;
 
 void check(const std::vector<float>& values, size_t size, const char* name) {
   if (values.size() != size) {
@@ -31,12 +30,11 @@ void add_scaled(float* y, const float* x, float factor, size_t count) {
 
 RoutePredictor::RoutePredictor(RouteWeights weights) : weights_(std::move(weights)) {
   const RouteShape& shape = weights_.shape;
-  const bool sound = shape.layers > 0 && shape.experts > 0 && shape.used > 0 && shape.used <= shape.experts;
+  check_route_shape(shape);
   const auto is_width = [](int32_t width) { return width > 0 && width <= kMostWidth; };
-  if (!sound || shape.outputs() > kMostOutputs || !is_width(weights_.hidden) || !is_width(weights_.token_width)) {
-    fail(ErrorCode::kInvalidArgument, "predictor: ", shape.layers, " layers of ", shape.experts, " experts with ",
-         shape.used, " per token, ", weights_.hidden, " hidden values and ", weights_.token_width,
-         " per token's id make no sense");
+  if (!is_width(weights_.hidden) || !is_width(weights_.token_width)) {
+    fail(ErrorCode::kInvalidArgument, "predictor: ", weights_.hidden, " hidden values and ", weights_.token_width,
+         " for a token's id must be from 1 to ", kMostWidth);
   }
   const std::vector<int32_t>& tokens = weights_.tokens;
   if (std::adjacent_find(tokens.begin(), tokens.end(), std::greater_equal<>()) != tokens.end()) {

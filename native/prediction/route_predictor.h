@@ -3,7 +3,7 @@
 // for; the network is a small one of our own (predictor/network.ts says why).
 //
 //   hidden = relu(bias + current[token] x matrix + previous[token before] x matrix + lengths[match length]
-//                 + previous, matched and medium view x their matrices)
+//                 + previous, matched, recurring and medium view x their matrices)
 //   logit  = hidden x output + bias + for each view: the view x direct[view][match length], element by element
 #pragma once
 
@@ -18,7 +18,7 @@
 namespace moeflow {
 
 // Views that the hidden layer reads.
-inline constexpr std::array<RouteView, 3> kHiddenViews = {kPrevious, kMatched, kMedium};
+inline constexpr std::array<RouteView, 4> kHiddenViews = {kPrevious, kMatched, kRecurring, kMedium};
 
 struct RouteWeights {
   RouteShape shape;

@@ -23,7 +23,7 @@ export interface RunningCommand {
 
 /** Standard input stays open until the caller ends it. Killed after `seconds`, which then shows in `signal`. */
 export function start(commandArguments: string[], environment: NodeJS.ProcessEnv = {}, seconds = 20): RunningCommand {
-  const command = join(packageRoot, 'dist/cli/main.js');
+  const command = join(packageRoot, 'dist/lib/cli/main.js');
   const { MOEFLOW_MODEL: _, MOEFLOW_CPU: __, ...inherited } = process.env;
   const child = spawn(process.execPath, [command, ...commandArguments], {
     cwd: packageRoot,

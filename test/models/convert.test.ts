@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gguf } from '@huggingface/gguf';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
-import { fromHalf, toHalf } from '../../models/gguf/half-precision.js';
+import { fromHalf, toHalf } from '../../lib/half-precision.js';
 import { convertQwen3Moe } from '../../models/hugging-face/qwen3moe.js';
 import { type Tensors, tinyConfig, tinyTensors, tinyTokenizer, writeSafetensors } from './tiny-model.js';
 

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { fromBrainFloat, fromHalf, toBrainFloat, toHalf } from '../../models/gguf/half-precision.js';
+import { fromBrainFloat, fromHalf, toBrainFloat, toHalf } from '../../lib/half-precision.js';
 import { quantize } from '../../models/gguf/quantize.js';
 import { bytes, decodeQ4K, floats, halves } from './decode.js';
 

@@ -3,7 +3,7 @@ import { localityFor } from '../../bench/synthetic/locality.js';
 import { modelBytes, syntheticModel } from '../../bench/synthetic/model.js';
 import { shapes } from '../../bench/synthetic/shapes.js';
 import { WeightPool } from '../../bench/synthetic/weights.js';
-import { fromHalf } from '../../models/gguf/half-precision.js';
+import { fromHalf } from '../../lib/half-precision.js';
 import { tensorBytes } from '../../models/gguf/tensor-types.js';
 import { decodeQ4K } from './decode.js';
 

@@ -6,7 +6,7 @@ import { dealt, optimum, randomProblem, settings, shapes } from './instances.js'
 
 // What is compiled: a worker cannot run TypeScript.
 const { exact } = (await import(
-  join(packageRoot, 'dist/placement/solvers/exact.js')
+  join(packageRoot, 'dist/lib/placement/solvers/exact.js')
 )) as typeof import('../../lib/placement/solvers/exact.js');
 
 describe('exact', () => {

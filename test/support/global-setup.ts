@@ -11,5 +11,5 @@ export default function setUp(): void {
   const typescript = dirname(createRequire(import.meta.url).resolve('typescript/package.json'));
   const compiled = spawnSync(process.execPath, [join(typescript, 'bin/tsc'), '-p', packageRoot], { encoding: 'utf8' });
   // Type errors are another check's business; what matters here is that there is something to run.
-  if (!existsSync(join(packageRoot, 'dist/index.js'))) throw new Error(`lib/ does not compile: ${compiled.stdout}`);
+  if (!existsSync(join(packageRoot, 'dist/lib/index.js'))) throw new Error(`lib/ does not compile: ${compiled.stdout}`);
 }

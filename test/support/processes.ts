@@ -6,7 +6,7 @@ import { pathToFileURL } from 'node:url';
 import { packageRoot } from './fixtures.js';
 
 /** What a script imports. */
-export const packageUrl = pathToFileURL(join(packageRoot, 'dist/index.js')).href;
+export const packageUrl = pathToFileURL(join(packageRoot, 'dist/lib/index.js')).href;
 
 export interface Ended {
   code: number | null;

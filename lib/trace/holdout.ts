@@ -1,10 +1,10 @@
-/** Which sequences a plan is made from, and which it is tested on. */
+/** Which sequences something is learned from, and which it is tested on. */
 
 import { InvalidArgumentError } from '../errors.js';
 
 /**
- * `even-odd`: made from sequences of even number, tested on the others. A share: that part of the sequences, chosen by a
- * hash of their numbers, is for testing. `none`: all tokens are for both, which flatters the plan.
+ * `even-odd`: learned from sequences of even number, tested on the others. A share: that part of the sequences, chosen by a
+ * hash of their numbers, is for testing. `none`: all tokens are for both, which flatters.
  */
 export type Holdout = 'even-odd' | 'none' | number;
 

@@ -1,0 +1,102 @@
+#include "addon/route_dataset_object.h"
+
+#include <cstring>
+
+#include "addon/arguments.h"
+#include "addon/environment.h"
+#include "addon/predictor_arguments.h"
+#include "base/error.h"
+
+namespace moeflow {
+namespace {
+
+// What the native core throws becomes the JavaScript error of its code.
+template <typename Action>
+auto or_javascript_error(Napi::Env env, Action&& action) {
+  try {
+    return action();
+  } catch (const Napi::Error&) {
+    throw;
+  } catch (const std::exception& error) {
+    throw to_javascript(env, error);
+  }
+}
+
+std::span<const int32_t> numbers_argument(const Napi::CallbackInfo& info, size_t index, const char* name) {
+  const Napi::Value value = info[index];
+  if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != napi_int32_array) {
+    throw argument_error(info.Env(), concat(name, " must be an Int32Array"));
+  }
+  const auto array = value.As<Napi::Int32Array>();
+  return array.ElementLength() == 0 ? std::span<const int32_t>()
+                                    : std::span<const int32_t>(array.Data(), array.ElementLength());
+}
+
+template <typename T>
+Napi::TypedArrayOf<T> array_of(Napi::Env env, const std::vector<T>& values) {
+  Napi::TypedArrayOf<T> array = Napi::TypedArrayOf<T>::New(env, values.size());
+  if (!values.empty()) std::memcpy(array.Data(), values.data(), values.size() * sizeof(T));
+  return array;
+}
+
+}  // namespace
+
+void RoutePredictorObject::define(Napi::Env env, Napi::Object exports) {
+  const Napi::Function constructor = DefineClass(env, "RoutePredictor", {});
+  Environment::of(env).route_predictor_constructor = Napi::Persistent(constructor);
+  exports.Set("RoutePredictor", constructor);
+}
+
+RoutePredictorObject::RoutePredictorObject(const Napi::CallbackInfo& info)
+    : Napi::ObjectWrap<RoutePredictorObject>(info) {
+  or_javascript_error(info.Env(), [&] { predictor_.emplace(route_weights(object_argument(info, 0, "weights"))); });
+}
+
+const RoutePredictor& RoutePredictorObject::of(const Napi::CallbackInfo& info, size_t index) {
+  const Napi::Object object = object_argument(info, index, "predictor");
+  if (!object.InstanceOf(Environment::of(info.Env()).route_predictor_constructor.Value())) {
+    throw argument_error(info.Env(), "predictor must be a RoutePredictor");
+  }
+  return *Unwrap(object)->predictor_;
+}
+
+void RouteDatasetObject::define(Napi::Env env, Napi::Object exports) {
+  exports.Set("RouteDataset", DefineClass(env, "RouteDataset",
+                                          {InstanceMethod<&RouteDatasetObject::add>("add"),
+                                           InstanceMethod<&RouteDatasetObject::batch>("batch"),
+                                           InstanceMethod<&RouteDatasetObject::predict>("predict")}));
+}
+
+RouteDatasetObject::RouteDatasetObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<RouteDatasetObject>(info) {
+  or_javascript_error(info.Env(), [&] { dataset_.emplace(route_shape(object_argument(info, 0, "shape"))); });
+}
+
+Napi::Value RouteDatasetObject::add(const Napi::CallbackInfo& info) {
+  return or_javascript_error(info.Env(), [&] {
+    const size_t rows = dataset_->add(numbers_argument(info, 0, "tokens"), numbers_argument(info, 1, "routes"));
+    return Napi::Number::New(info.Env(), static_cast<double>(rows));
+  });
+}
+
+Napi::Value RouteDatasetObject::batch(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return or_javascript_error(env, [&] {
+    const RouteBatch batch = dataset_->batch(numbers_argument(info, 0, "rows"));
+    Napi::Object object = Napi::Object::New(env);
+    object.Set("tokens", array_of(env, batch.tokens));
+    object.Set("before", array_of(env, batch.before));
+    object.Set("matchLengths", array_of(env, batch.match_lengths));
+    object.Set("views", array_of(env, batch.views));
+    object.Set("targets", array_of(env, batch.targets));
+    return object;
+  });
+}
+
+Napi::Value RouteDatasetObject::predict(const Napi::CallbackInfo& info) {
+  return or_javascript_error(info.Env(), [&] {
+    const RoutePredictor& predictor = RoutePredictorObject::of(info, 0);
+    return array_of(info.Env(), dataset_->predict(predictor, numbers_argument(info, 1, "rows")));
+  });
+}
+
+}  // namespace moeflow

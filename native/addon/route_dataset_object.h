@@ -1,0 +1,36 @@
+// The JavaScript face of recorded sequences and of the predictor that is tried on them: NativeRouteDataset and
+// NativeRoutePredictor in lib/native.ts.
+#pragma once
+
+#include <optional>
+
+#include "addon/napi_setup.h"
+#include "prediction/route_dataset.h"
+
+namespace moeflow {
+
+class RoutePredictorObject : public Napi::ObjectWrap<RoutePredictorObject> {
+ public:
+  static void define(Napi::Env env, Napi::Object exports);
+  explicit RoutePredictorObject(const Napi::CallbackInfo& info);
+  // Throws a TypeError for what is none.
+  static const RoutePredictor& of(const Napi::CallbackInfo& info, size_t index);
+
+ private:
+  std::optional<RoutePredictor> predictor_;
+};
+
+class RouteDatasetObject : public Napi::ObjectWrap<RouteDatasetObject> {
+ public:
+  static void define(Napi::Env env, Napi::Object exports);
+  explicit RouteDatasetObject(const Napi::CallbackInfo& info);
+
+ private:
+  Napi::Value add(const Napi::CallbackInfo& info);
+  Napi::Value batch(const Napi::CallbackInfo& info);
+  Napi::Value predict(const Napi::CallbackInfo& info);
+
+  std::optional<RouteDataset> dataset_;
+};
+
+}  // namespace moeflow

@@ -1,0 +1,78 @@
+/**
+ * Adam with decoupled weight decay (Kingma and Ba 2014, algorithm 1; Loshchilov and Hutter 2017, algorithm 2) on plain
+ * arrays, so that its state is data like the weights it moves.
+ */
+
+const beta1 = 0.9;
+const beta2 = 0.999;
+const epsilon = 1e-8;
+const decay = 0.01;
+
+/** Of one array. */
+export interface Moments {
+  first: Float32Array;
+  second: Float32Array;
+}
+
+export function noMoments(size: number): Moments {
+  return { first: new Float32Array(size), second: new Float32Array(size) };
+}
+
+/** Moves all values once; `step` counts from 1. */
+export function adam(values: Float32Array, gradient: Float32Array, moments: Moments, rate: number, step: number): void {
+  update(values, gradient, moments, 0, values.length, scaleOf(rate, step));
+}
+
+/**
+ * Moves the rows of a table that a batch has used; the others, and their moments, stay as they are.
+ *
+ * @param rows [n] of the table, any of them more than once
+ * @param gradient [n][width]
+ */
+export function adamOfRows(
+  table: Float32Array,
+  width: number,
+  rows: Int32Array,
+  gradient: Float32Array,
+  moments: Moments,
+  rate: number,
+  step: number,
+): void {
+  const sums = new Map<number, Float32Array>();
+  rows.forEach((row, i) => {
+    const part = gradient.subarray(i * width, (i + 1) * width);
+    const sum = sums.get(row);
+    if (!sum) sums.set(row, part.slice());
+    else for (let at = 0; at < width; at++) sum[at] = (sum[at] as number) + (part[at] as number);
+  });
+  const scale = scaleOf(rate, step);
+  for (const [row, sum] of sums) update(table, sum, moments, row * width, width, scale);
+}
+
+interface Scale {
+  kept: number;
+  rate: number;
+  correction: number;
+}
+
+function scaleOf(rate: number, step: number): Scale {
+  return { kept: 1 - rate * decay, rate: rate / (1 - beta1 ** step), correction: 1 / (1 - beta2 ** step) };
+}
+
+function update(
+  values: Float32Array,
+  gradient: Float32Array,
+  { first, second }: Moments,
+  at: number,
+  count: number,
+  { kept, rate, correction }: Scale,
+): void {
+  for (let i = 0; i < count; i++) {
+    const slope = gradient[i] as number;
+    const mean = beta1 * (first[at + i] as number) + (1 - beta1) * slope;
+    const square = beta2 * (second[at + i] as number) + (1 - beta2) * slope * slope;
+    first[at + i] = mean;
+    second[at + i] = square;
+    values[at + i] = kept * (values[at + i] as number) - (rate * mean) / (Math.sqrt(square * correction) + epsilon);
+  }
+}

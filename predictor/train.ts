@@ -1,0 +1,203 @@
+/** Training of the default predictor. */
+
+import { InvalidArgumentError } from '../lib/errors.js';
+import { nativeAddon } from '../lib/native.js';
+import { check, checkOptions } from '../lib/options.js';
+import { breather } from '../lib/placement/breather.js';
+import { shuffle, uniforms } from '../lib/random.js';
+import { checkHoldout, type Holdout } from '../lib/trace/holdout.js';
+import type { Trace } from '../lib/trace/trace.js';
+import { type Backend, backends, tensorFlow } from './backend.js';
+import { pieces, type RouteRows, readRoutes, rowsOf, splitSequences } from './dataset.js';
+import { type Evaluation, evaluateScores } from './evaluate.js';
+import { type Checkpoint, readCheckpoint, removeCheckpoint, writeCheckpoint } from './file/checkpoint-file.js';
+import { type Predictor, roundedWeights } from './file/predictor-file.js';
+import { initialWeights } from './initial-weights.js';
+import { Trainer } from './trainer.js';
+import type { RouteWeights } from './weights.js';
+
+export interface TrainOptions {
+  /** Sequences that are kept for the final scores. Default .1: a tenth of them. */
+  holdout?: Holdout;
+  /** Of first weights, order and dropout. Default 0. */
+  seed?: number;
+  /** Most passes over the training tokens; fewer when two in a row did not help. Default 12. */
+  epochs?: number;
+  /** Width of the hidden layer. Default 256. */
+  hidden?: number;
+  /** Width of a token id's vector. Default 32. */
+  tokenWidth?: number;
+  /** Tokens of a batch. Default 128. */
+  batchTokens?: number;
+  /** Of Adam, at its highest. Default .003. */
+  learningRate?: number;
+  /** TensorFlow.js back end. Default `auto`: the fastest that is installed. */
+  backend?: Backend | 'auto';
+  /** File in which the state is kept after every epoch; a training with the same settings goes on from it. */
+  checkpoint?: string;
+  onProgress?: (progress: TrainProgress) => void;
+  /** Ends the training with its reason; the checkpoint stays. */
+  signal?: AbortSignal;
+}
+
+export interface TrainProgress {
+  backend: Backend;
+  /** From 1 on. */
+  epoch: number;
+  epochs: number;
+  /** Batches of this epoch that are done, and how many there are. */
+  batch: number;
+  batches: number;
+  /** Mean binary cross-entropy of the epoch's batches so far. */
+  loss: number;
+  /** At the end of an epoch: of the sequences that training stops by, the loss and the recall at k. */
+  validation?: { loss: number; recall: number };
+}
+
+export interface TrainedPredictor extends Predictor {
+  backend: Backend;
+  epochs: number;
+  evaluation: Evaluation;
+}
+
+const checks = {
+  holdout: checkHoldout,
+  seed: check.integer(0),
+  epochs: check.integer(1, 10_000),
+  hidden: check.integer(1, 2 ** 14),
+  tokenWidth: check.integer(1, 2 ** 14),
+  batchTokens: check.integer(1, 2 ** 16),
+  learningRate: check.number(1e-9, 10),
+  backend: check.oneOf('auto', ...backends),
+  checkpoint: check.string,
+  onProgress: check.function,
+  signal: check.signal,
+};
+
+const defaults = { seed: 0, epochs: 12, hidden: 256, tokenWidth: 32, batchTokens: 128, learningRate: 0.003 };
+/** Epochs without a lower validation loss after which training ends. */
+const patience = 2;
+
+/**
+ * Trains a predictor on a trace with token ids and measures it on the sequences that were held out.
+ *
+ * @throws InvalidArgumentError for an option, or a trace without token ids or with too few sequences; MoeflowError
+ * `UNSUPPORTED` without TensorFlow.js
+ */
+export async function trainPredictor(trace: Trace, options: TrainOptions = {}): Promise<TrainedPredictor> {
+  checkOptions(options, checks, 'trainPredictor options');
+  const { holdout = 0.1, signal, onProgress, checkpoint } = options;
+  const settings = { ...defaults, ...defined(options) };
+  signal?.throwIfAborted();
+  const { tf, backend } = await tensorFlow(options.backend);
+  const routes = await readRoutes(trace, holdout);
+  const { training, validation, testing } = splitSequences(routes);
+  const rows = rowsOf(training);
+  const tokens = tokensOf(routes, rows);
+  const begin = () => initialWeights({ ...routes.shape, ...settings, tokens }, popularity(routes, rows), settings.seed);
+  const identity = JSON.stringify({
+    ...settings,
+    rows: rows.length,
+    tokens: tokens.length,
+    modelHash: trace.modelHash,
+    backend: undefined,
+    signal: undefined,
+    checkpoint: undefined,
+  });
+  const saved = checkpoint === undefined ? undefined : await readCheckpoint(checkpoint, identity, begin());
+  let state: Checkpoint = saved ?? {
+    epoch: 0,
+    sinceBest: 0,
+    bestLoss: Number.POSITIVE_INFINITY,
+    best: begin(),
+    current: Trainer.begin(begin()),
+  };
+  const breathe = breather(signal);
+  const batches = Math.ceil(rows.length / settings.batchTokens);
+  while (state.epoch < settings.epochs && state.sinceBest < patience) {
+    const trainer = new Trainer(tf, state.current, { ...settings, steps: settings.epochs * batches });
+    // By epoch, so that a training that goes on does what it would have done.
+    const random = uniforms(settings.seed * 1_000_003 + state.epoch);
+    const order = rows.slice();
+    shuffle(order, random);
+    let sum = 0;
+    let batch = 0;
+    for (const piece of pieces(order, settings.batchTokens)) {
+      sum += trainer.step(routes.dataset.batch(piece), random);
+      batch++;
+      onProgress?.({ backend, epoch: state.epoch + 1, epochs: settings.epochs, batch, batches, loss: sum / batch });
+      await breathe();
+    }
+    const weights = state.current.weights;
+    const measured = await evaluateScores(routes, validation, predictorScores(routes, weights), { signal });
+    const better = measured.loss < state.bestLoss;
+    state = {
+      epoch: state.epoch + 1,
+      sinceBest: better ? 0 : state.sinceBest + 1,
+      bestLoss: better ? measured.loss : state.bestLoss,
+      best: better ? copyOf(weights) : state.best,
+      current: state.current,
+    };
+    onProgress?.({
+      backend,
+      epoch: state.epoch,
+      epochs: settings.epochs,
+      batch,
+      batches,
+      loss: sum / batch,
+      validation: { loss: measured.loss, recall: measured.recallAt[trace.k] as number },
+    });
+    if (checkpoint !== undefined) await writeCheckpoint(checkpoint, identity, state);
+  }
+  const weights = roundedWeights(state.best);
+  const evaluation = await evaluateScores(routes, testing, predictorScores(routes, weights), { signal });
+  if (checkpoint !== undefined) await removeCheckpoint(checkpoint);
+  const { model, modelHash, architecture, k, experts } = routes.header;
+  return {
+    model,
+    modelHash,
+    architecture,
+    trainedTokens: rows.length,
+    heldOutTokens: evaluation.rows,
+    recall: evaluation.recallAt[k] as number,
+    recallOfTwice: evaluation.recallAt[Math.min(2 * k, experts)] as number,
+    weights,
+    backend,
+    epochs: state.epoch,
+    evaluation,
+  };
+}
+
+/** Scores of rows by a predictor's weights, evaluated natively. */
+export function predictorScores({ dataset }: RouteRows, weights: RouteWeights): (rows: Int32Array) => Float32Array {
+  const predictor = new (nativeAddon().RoutePredictor)(weights);
+  return (rows) => dataset.predict(predictor, rows);
+}
+
+/** Ids in the rows, rising. @throws InvalidArgumentError if some are not known */
+function tokensOf({ dataset }: RouteRows, rows: Int32Array): Int32Array {
+  const seen = new Set<number>();
+  for (const piece of pieces(rows, 256)) for (const token of dataset.batch(piece).tokens) seen.add(token);
+  if (seen.has(-1)) throw new InvalidArgumentError('the trace has no token ids; record one with: moeflow trace record');
+  return Int32Array.from(seen).sort();
+}
+
+/** [layers * experts] share of the rows' tokens that use the expert. */
+function popularity({ dataset, shape }: RouteRows, rows: Int32Array): Float64Array {
+  const outputs = shape.layers * shape.experts;
+  const uses = new Float64Array(outputs);
+  for (const piece of pieces(rows, 256)) {
+    dataset.batch(piece).targets.forEach((used, i) => {
+      uses[i % outputs] = (uses[i % outputs] as number) + used;
+    });
+  }
+  return uses.map((count) => count / rows.length);
+}
+
+function copyOf(weights: RouteWeights): RouteWeights {
+  return structuredClone(weights);
+}
+
+function defined<T extends object>(options: T): Partial<T> {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Partial<T>;
+}
