@@ -4,7 +4,7 @@ import { InvalidArgumentError } from '../lib/errors.js';
 import { type NativeRouteDataset, nativeAddon } from '../lib/native.js';
 import { type Holdout, isHeldOut } from '../lib/trace/holdout.js';
 import type { Trace, TraceHeader } from '../lib/trace/trace.js';
-import type { RouteShape } from './weights.js';
+import type { RouteShape, RouteWeights } from './weights.js';
 
 /** Rows of one sequence, in order. */
 export interface SequenceRows {
@@ -88,4 +88,10 @@ export function splitSequences({
   // Every tenth, and one at least.
   const validation = others.filter((_, i) => i % 10 === Math.min(9, others.length - 1));
   return { training: others.filter((sequence) => !validation.includes(sequence)), validation, testing };
+}
+
+/** Scores of rows by a predictor's weights, evaluated natively. */
+export function predictorScores({ dataset }: RouteRows, weights: RouteWeights): (rows: Int32Array) => Float32Array {
+  const predictor = new (nativeAddon().RoutePredictor)(weights);
+  return (rows) => dataset.predict(predictor, rows);
 }

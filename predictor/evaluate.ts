@@ -7,8 +7,11 @@ import { type Measures, Measuring, UnionMeasuring } from './measures.js';
 export interface Evaluation extends Measures {
   /** Mean binary cross-entropy. */
   loss: number;
-  /** By number of sequences side by side, with k experts per token and layer predicted. */
-  union: { batch: number; recall: number; precision: number }[];
+  /**
+   * By number of sequences side by side and of experts predicted per token and layer: of the experts that any of their
+   * tokens uses, the share that is predicted for any; and the other way round.
+   */
+  union: { batch: number; fetched: number; recall: number; precision: number }[];
 }
 
 export interface EvaluateScoresOptions {
@@ -18,7 +21,8 @@ export interface EvaluateScoresOptions {
 }
 
 /** Scores of rows, [rows][layers * experts]: probabilities, or what else orders experts. */
-export type Scorer = (rows: Int32Array) => Float32Array | Promise<Float32Array>;
+export type Scores = Float32Array | Float64Array;
+export type Scorer = (rows: Int32Array) => Scores | Promise<Scores>;
 
 /** Rows that are scored at once. */
 const together = 64;
@@ -43,14 +47,21 @@ export async function evaluateScores(
   }
   const union = [];
   for (const batch of batches) {
-    const measured = new UnionMeasuring(shape, shape.expertsUsed);
+    const measured = fetchedPerToken(shape).map((fetched) => new UnionMeasuring(shape, fetched));
     for (const rows of sideBySide(sequences, batch)) {
-      measured.add(await scorer(rows), dataset.batch(rows).targets);
+      const scores = await scorer(rows);
+      const { targets } = dataset.batch(rows);
+      for (const one of measured) one.add(scores, targets);
       await breathe();
     }
-    union.push({ batch, ...measured.result() });
+    for (const one of measured) union.push({ batch, fetched: one.fetched, ...one.result() });
   }
   return { ...measuring.result(), loss: loss / (terms || 1), union };
+}
+
+/** As many as a token uses, half as many more, and twice as many. */
+function fetchedPerToken({ experts, expertsUsed: k }: RouteRows['shape']): number[] {
+  return [...new Set([k, Math.ceil(1.5 * k), 2 * k].map((m) => Math.min(m, experts)))];
 }
 
 function likelihood(score: number, used: number): number {

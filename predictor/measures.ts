@@ -45,7 +45,7 @@ export class Measuring {
   }
 
   /** [rows][layers * experts] both; a target is 1 or 0. Of equal scores the expert of the lower number comes first. */
-  add(scores: Float32Array, targets: Float32Array): void {
+  add(scores: Float32Array | Float64Array, targets: Float32Array): void {
     const { layers, experts, expertsUsed } = this.#shape;
     this.#rows += scores.length / (layers * experts);
     for (let begin = 0, layer = 0; begin < scores.length; begin += experts, layer = (layer + 1) % layers) {
@@ -99,7 +99,7 @@ export class Measuring {
   }
 }
 
-function rankOf(scores: Float32Array, begin: number, expert: number, experts: number): number {
+function rankOf(scores: Float32Array | Float64Array, begin: number, expert: number, experts: number): number {
   const score = scores[begin + expert] as number;
   let rank = 0;
   for (let other = 0; other < experts; other++) {
@@ -110,7 +110,7 @@ function rankOf(scores: Float32Array, begin: number, expert: number, experts: nu
 }
 
 /** The `m` experts of the highest scores in one layer, the highest first; of equal ones the lower number. */
-export function mostProbable(scores: Float32Array, begin: number, experts: number, m: number): number[] {
+export function mostProbable(scores: Float32Array | Float64Array, begin: number, experts: number, m: number): number[] {
   const order = Array.from({ length: experts }, (_, expert) => expert);
   order.sort((a, b) => (scores[begin + b] as number) - (scores[begin + a] as number) || a - b);
   return order.slice(0, m);
@@ -118,22 +118,23 @@ export function mostProbable(scores: Float32Array, begin: number, experts: numbe
 
 /**
  * ExpertFlow's accuracy (arXiv 2410.17954, B_acc): of the experts that any token of a batch uses, the share that any
- * token's prediction names, `m` per token and layer; the mean over layers and batches. Larger batches make it easier.
+ * token's prediction names, some per token and layer; the mean over layers and batches. Larger batches make it easier.
  */
 export class UnionMeasuring {
   readonly #shape: MeasuredShape;
-  readonly #m: number;
+  /** Experts predicted per token and layer. */
+  readonly fetched: number;
   #sum = 0;
   #precision = 0;
   #count = 0;
 
-  constructor(shape: MeasuredShape, m: number) {
+  constructor(shape: MeasuredShape, fetched: number) {
     this.#shape = shape;
-    this.#m = m;
+    this.fetched = fetched;
   }
 
   /** One batch: as {@link Measuring.add}. */
-  add(scores: Float32Array, targets: Float32Array): void {
+  add(scores: Float32Array | Float64Array, targets: Float32Array): void {
     const { layers, experts } = this.#shape;
     const rows = scores.length / (layers * experts);
     for (let layer = 0; layer < layers; layer++) {
@@ -141,7 +142,7 @@ export class UnionMeasuring {
       const used = new Set<number>();
       for (let row = 0; row < rows; row++) {
         const begin = (row * layers + layer) * experts;
-        for (const expert of mostProbable(scores, begin, experts, this.#m)) predicted.add(expert);
+        for (const expert of mostProbable(scores, begin, experts, this.fetched)) predicted.add(expert);
         for (let expert = 0; expert < experts; expert++) {
           if ((targets[begin + expert] as number) > 0) used.add(expert);
         }

@@ -1,14 +1,13 @@
 /** Training of the default predictor. */
 
 import { InvalidArgumentError } from '../lib/errors.js';
-import { nativeAddon } from '../lib/native.js';
 import { check, checkOptions } from '../lib/options.js';
 import { breather } from '../lib/placement/breather.js';
 import { shuffle, uniforms } from '../lib/random.js';
 import { checkHoldout, type Holdout } from '../lib/trace/holdout.js';
 import type { Trace } from '../lib/trace/trace.js';
 import { type Backend, backends, tensorFlow } from './backend.js';
-import { pieces, type RouteRows, readRoutes, rowsOf, splitSequences } from './dataset.js';
+import { pieces, predictorScores, type RouteRows, readRoutes, rowsOf, splitSequences } from './dataset.js';
 import { type Evaluation, evaluateScores } from './evaluate.js';
 import { type Checkpoint, readCheckpoint, removeCheckpoint, writeCheckpoint } from './file/checkpoint-file.js';
 import { type Predictor, roundedWeights } from './file/predictor-file.js';
@@ -135,7 +134,7 @@ export async function trainPredictor(trace: Trace, options: TrainOptions = {}): 
       epoch: state.epoch + 1,
       sinceBest: better ? 0 : state.sinceBest + 1,
       bestLoss: better ? measured.loss : state.bestLoss,
-      best: better ? copyOf(weights) : state.best,
+      best: better ? structuredClone(weights) : state.best,
       current: state.current,
     };
     onProgress?.({
@@ -168,12 +167,6 @@ export async function trainPredictor(trace: Trace, options: TrainOptions = {}): 
   };
 }
 
-/** Scores of rows by a predictor's weights, evaluated natively. */
-export function predictorScores({ dataset }: RouteRows, weights: RouteWeights): (rows: Int32Array) => Float32Array {
-  const predictor = new (nativeAddon().RoutePredictor)(weights);
-  return (rows) => dataset.predict(predictor, rows);
-}
-
 /** Ids in the rows, rising. @throws InvalidArgumentError if some are not known */
 function tokensOf({ dataset }: RouteRows, rows: Int32Array): Int32Array {
   const seen = new Set<number>();
@@ -192,10 +185,6 @@ function popularity({ dataset, shape }: RouteRows, rows: Int32Array): Float64Arr
     });
   }
   return uses.map((count) => count / rows.length);
-}
-
-function copyOf(weights: RouteWeights): RouteWeights {
-  return structuredClone(weights);
 }
 
 function defined<T extends object>(options: T): Partial<T> {

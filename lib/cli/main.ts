@@ -10,6 +10,7 @@ import { addFit } from './fit.js';
 import { addGenerate } from './generate.js';
 import { addInspect } from './inspect.js';
 import { addPlan } from './plan.js';
+import { addPredictor } from './predictor/index.js';
 import { addTrace } from './trace/index.js';
 
 function createProgram(): Command {
@@ -31,6 +32,7 @@ Examples:
   $ moeflow trace record prompts/ --model olmoe.gguf --out routes/
   $ moeflow cache routes/ --slots 64,128,256 --html report.html
   $ moeflow plan routes/ --gpus 8 --nodes 2
+  $ moeflow predictor train --model olmoe.gguf --text texts/ --out olmoe.predictor
   $ moeflow doctor
 
 "moeflow help <command>" tells more. Environment: MOEFLOW_MODEL (default of --model), MOEFLOW_CPU (default of --cpu),
@@ -43,6 +45,7 @@ MOEFLOW_ADDON (path of the native addon to load).`,
   addTrace(program);
   addCache(program);
   addPlan(program);
+  addPredictor(program);
   addDoctor(program);
   return program;
 }

@@ -1,10 +1,11 @@
 /** `moeflow plan`: where experts should be, from where tokens went. */
 
 import { writeFile } from 'node:fs/promises';
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import { placement, planReport } from '../index.js';
 import { openTrace } from '../trace/open.js';
 import { UsageError } from './failure.js';
+import { holdout } from './holdout.js';
 import { interruptible } from './interruption.js';
 import { decimal, integer, seed, size } from './numbers.js';
 import { print } from './output.js';
@@ -96,13 +97,6 @@ export function addPlan(program: Command): void {
   command.action((paths: string[], flags: PlanFlags & { hidden?: number }) =>
     interruptible((signal) => makePlan(paths, flags, signal)),
   );
-}
-
-function holdout(text: string): placement.Holdout {
-  if (text === 'even-odd' || text === 'none') return text;
-  const share = /^0?\.\d+$/.test(text) ? Number(text) : 0;
-  if (share > 0 && share < 1) return share;
-  throw new InvalidArgumentError('It must be even-odd, none, or a share such as 0.2.');
 }
 
 async function makePlan(paths: string[], flags: PlanFlags & { hidden?: number }, signal: AbortSignal): Promise<void> {

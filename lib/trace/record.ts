@@ -55,7 +55,8 @@ export async function recordTrace(
   return recording;
 }
 
-async function headerOf({ info }: Model): Promise<TraceHeader> {
+/** What a trace says of a model. */
+export async function headerOf({ info }: Model): Promise<TraceHeader> {
   return {
     layers: info.expertLayers,
     experts: info.experts,

@@ -54,7 +54,17 @@ export function roundedWeights(weights: RouteWeights): RouteWeights {
 }
 
 /** @throws MoeflowError `IO` */
-export async function writePredictor(path: string, { weights, ...known }: Predictor): Promise<void> {
+export async function writePredictor(path: string, predictor: Predictor): Promise<void> {
+  const { weights, model, modelHash, architecture, trainedTokens, heldOutTokens, recall, recallOfTwice } = predictor;
+  const known: PredictorFacts = {
+    model,
+    modelHash,
+    architecture,
+    trainedTokens,
+    heldOutTokens,
+    recall,
+    recallOfTwice,
+  };
   const arrays = arraysOf(weights);
   const { tokens: _, ...sizes } = sizesOf(weights);
   const description = {

@@ -1,7 +1,6 @@
 /** `moeflow trace record`: generates from prompts and writes where each token went. */
 
-import { readdir, readFile, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import type { Prompt } from '../../index.js';
 import { formatCount } from '../../report/format.js';
@@ -10,6 +9,7 @@ import { UsageError } from '../failure.js';
 import { interruptible } from '../interruption.js';
 import { addModelFlags, loadByFlags, type ModelFlags, modelPath } from '../model-flags.js';
 import { addSamplingFlags, type SamplingFlags, samplingByFlags } from '../sampling-flags.js';
+import { filesOf } from '../text-files.js';
 
 interface RecordFlags extends ModelFlags, SamplingFlags {
   out: string;
@@ -41,7 +41,7 @@ Examples:
 
 async function record(paths: string[], flags: RecordFlags, signal: AbortSignal): Promise<void> {
   modelPath(flags);
-  const files = (await Promise.all(paths.map(filesOf))).flat();
+  const files = (await Promise.all(paths.map((path) => filesOf(path)))).flat();
   const model = await loadByFlags(flags, signal);
   try {
     const { sequences, tokens } = await recordTrace(model, promptsOf(files, flags.chat ?? false), flags.out, {
@@ -55,15 +55,6 @@ async function record(paths: string[], flags: RecordFlags, signal: AbortSignal):
     await model.dispose();
   }
   signal.throwIfAborted();
-}
-
-async function filesOf(path: string): Promise<string[]> {
-  const isFolder = (await stat(path)).isDirectory();
-  if (!isFolder) return [path];
-  const entries = await readdir(path, { withFileTypes: true });
-  const files = entries.filter((entry) => entry.isFile() && !entry.name.startsWith('.')).map(({ name }) => name);
-  if (files.length === 0) throw new UsageError(`${path} has no files`);
-  return files.sort().map((name) => join(path, name));
 }
 
 async function* promptsOf(files: string[], chat: boolean): AsyncGenerator<Prompt> {
