@@ -26,6 +26,7 @@ export interface NativeLoadOptions extends NativeReadOptions {
   /** Pairs of layer and expert, flat: for the policy `static`. */
   hotExperts?: Int32Array;
   prefetch?: string;
+  predictor?: NativeRouteWeights;
   device?: string;
   /** Bytes of the device's memory. */
   vram?: number;

@@ -54,6 +54,8 @@ export async function evaluateScores(
       for (const one of measured) one.add(scores, targets);
       await breathe();
     }
+    // Too few sequences fill no group.
+    if (sequences.length < batch) continue;
     for (const one of measured) union.push({ batch, fetched: one.fetched, ...one.result() });
   }
   return { ...measuring.result(), loss: loss / (terms || 1), union };

@@ -15,6 +15,7 @@ export interface ModelFlags extends MemoryFlags {
   policy?: Policy;
   hot?: string;
   prefetch?: Prefetch;
+  predictor?: string;
 }
 
 export function addModelFlags(command: Command): void {
@@ -30,7 +31,12 @@ export function addModelFlags(command: Command): void {
       new Option('--policy <name>', 'which expert leaves memory, where not all fit').choices(policies).default('plec'),
     )
     .option('--hot <file>', 'for --policy static: JSON, [[layer, expert], ...], the most wanted first')
-    .addOption(new Option('--prefetch <name>', 'how experts are fetched ahead').choices(prefetchModes).default('auto'));
+    .addOption(new Option('--prefetch <name>', 'how experts are fetched ahead').choices(prefetchModes).default('auto'))
+    .option(
+      '--predictor <file>',
+      'what "moeflow predictor train" has written; none, or auto: the one beside the model',
+      'auto',
+    );
 }
 
 /** @throws UsageError when no model is named */
@@ -48,6 +54,7 @@ export async function loadByFlags(flags: ModelFlags, signal: AbortSignal): Promi
       ...memoryOptions(flags),
       threads: flags.threads,
       cache: { policy: flags.policy, hot: await readHotList(flags.hot), prefetch: flags.prefetch },
+      predictor: flags.predictor,
       cpu: flags.cpu,
       signal,
       onProgress: (progress) => bar.update(progress),

@@ -1,6 +1,7 @@
 /** What a loaded model tells about itself. */
 
 import type { NativeMemoryPlan, NativeModelInfo } from '../native.js';
+import type { FoundPredictor } from './find-predictor.js';
 
 export interface MemoryUse extends Omit<NativeMemoryPlan, 'budgetBytes'> {
   /** That the process may take; undefined when none was given and the whole model fits in what is free. */
@@ -38,6 +39,8 @@ export interface ModelInfo {
   kvType: 'f16' | 'f32';
   /** How memory is spent, in bytes. */
   memory: MemoryUse;
+  /** File of the route predictor in use, or of the one beside the model that is of no use, and why. */
+  predictor?: { path: string; problem?: string };
   threads: number;
   /** The kernel set in use. */
   cpu: string;
@@ -47,7 +50,7 @@ export function memoryUse(native: NativeMemoryPlan): MemoryUse {
   return { ...native, budgetBytes: native.budgetBytes || undefined };
 }
 
-export function modelInfo(native: NativeModelInfo): ModelInfo {
+export function modelInfo(native: NativeModelInfo, predictor?: FoundPredictor): ModelInfo {
   return {
     architecture: native.architecture,
     name: native.name,
@@ -68,6 +71,9 @@ export function modelInfo(native: NativeModelInfo): ModelInfo {
     kvBytesPerToken: native.kvType === 'f16' ? native.kvBytesPerTokenF16 : native.kvBytesPerTokenF32,
     kvType: native.kvType,
     memory: memoryUse(native.memory),
+    ...(predictor
+      ? { predictor: { path: predictor.path, ...(predictor.problem ? { problem: predictor.problem } : {}) } }
+      : {}),
     threads: native.threads,
     cpu: native.kernels,
   };

@@ -47,6 +47,11 @@ export interface LoadModelOptions {
   /** How the experts in memory are chosen, where not all fit. */
   cache?: CacheOptions;
   /**
+   * File of a predictor that "moeflow predictor train" has written: where experts are fetched ahead, they then are by what it
+   * says too. `auto` (default) takes one that is beside the model, "model.predictor" for "model.gguf"; `none` takes none.
+   */
+  predictor?: 'auto' | 'none' | (string & {});
+  /**
    * A memory above the process's own: `none` (default), or `emulated`, a part of this process's memory to which experts are
    * copied before they are used. That is no faster: it is for trying out how two tiers behave.
    */
@@ -75,6 +80,7 @@ const checks = {
       { policy: check.oneOf(...policies), hot: check.expertPairs, prefetch: check.oneOf(...prefetchModes) },
       'cache',
     ),
+  predictor: check.string,
   device: check.oneOf('none', 'emulated'),
   vram: check.size,
   deviceBytesPerSecond: check.number(1, 1e15),

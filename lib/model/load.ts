@@ -3,6 +3,7 @@
 import { fromNative } from '../errors.js';
 import { readSettings } from '../experts/read-settings.js';
 import { nativeAddon } from '../native.js';
+import { findPredictor } from './find-predictor.js';
 import { checkLoadOptions, type LoadModelOptions, nativeLoadOptions } from './load-options.js';
 import { Model } from './model.js';
 
@@ -37,11 +38,13 @@ export async function loadModel(path: string | string[], options: LoadModelOptio
   try {
     const wanted = nativeLoadOptions(path, options);
     const reads = await readSettings(addon, wanted, flag);
-    const native = await addon.Model.load({ ...wanted, ...reads }, flag, onProgress && report);
+    const predictor = await findPredictor(options.predictor ?? 'auto', wanted.paths);
+    const predicting = { ...wanted, ...reads, predictor: predictor?.weights };
+    const native = await addon.Model.load(predicting, flag, onProgress && report);
     const metadata = await native.metadata();
     if (givenUp) await native.dispose();
     if (givenUp) throw givenUp.reason;
-    return new Model(addon, native, metadata, (performance.now() - started) / 1000);
+    return new Model(addon, native, metadata, (performance.now() - started) / 1000, predictor);
   } catch (error) {
     throw givenUp ? givenUp.reason : fromNative(error);
   } finally {

@@ -13,6 +13,7 @@ import { Scheduler } from '../scheduling/scheduler.js';
 import { StreamingDetokenizer, Tokenizer } from '../tokenizer/index.js';
 import { checkTokens } from './check-tokens.js';
 import { type EvaluateOptions, type Evaluation, evaluate } from './evaluate.js';
+import type { FoundPredictor } from './find-predictor.js';
 import { type MemoryUse, type ModelInfo, modelInfo } from './info.js';
 
 /** Text, a conversation, or token ids. */
@@ -34,13 +35,19 @@ export class Model implements AsyncDisposable {
   #disposed: Promise<void> | undefined;
 
   /** @internal */
-  constructor(addon: NativeAddon, native: NativeModel, metadata: Record<string, unknown>, loadSeconds: number) {
+  constructor(
+    addon: NativeAddon,
+    native: NativeModel,
+    metadata: Record<string, unknown>,
+    loadSeconds: number,
+    predictor?: FoundPredictor,
+  ) {
     this.#addon = addon;
     this.#native = native;
     this.metadata = metadata;
     this.#loadSeconds = loadSeconds;
     this.#nativeInfo = native.info();
-    this.info = modelInfo(this.#nativeInfo);
+    this.info = modelInfo(this.#nativeInfo, predictor);
     this.#scheduler = new Scheduler(addon, native, this.#nativeInfo.batchRows);
   }
 

@@ -2,6 +2,7 @@
 
 import { fromNative } from '../errors.js';
 import { nativeAddon } from '../native.js';
+import { findPredictor } from './find-predictor.js';
 import { type MemoryUse, memoryUse } from './info.js';
 import { checkLoadOptions, type LoadModelOptions, nativeLoadOptions } from './load-options.js';
 
@@ -13,7 +14,9 @@ import { checkLoadOptions, type LoadModelOptions, nativeLoadOptions } from './lo
 export async function planMemory(path: string | string[], options: LoadModelOptions = {}): Promise<MemoryUse> {
   checkLoadOptions(path, options, 'planMemory options');
   try {
-    return memoryUse(await nativeAddon().plan(nativeLoadOptions(path, options)));
+    const wanted = nativeLoadOptions(path, options);
+    const predictor = await findPredictor(options.predictor ?? 'auto', wanted.paths);
+    return memoryUse(await nativeAddon().plan({ ...wanted, predictor: predictor?.weights }));
   } catch (error) {
     throw fromNative(error);
   }

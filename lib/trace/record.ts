@@ -1,11 +1,9 @@
 /** Recording the routes of generations. */
 
-import { createHash } from 'node:crypto';
-import { stat } from 'node:fs/promises';
 import type { GenerateOptions } from '../generation/options.js';
 import type { GenerationResult } from '../generation/result.js';
 import type { Model, Prompt } from '../model/model.js';
-import { headOf } from './import/lines.js';
+import { modelHash } from './model-hash.js';
 import { DECODE, PREFILL, type TraceHeader, type TraceTokens } from './trace.js';
 import { TraceWriter, type TraceWriterOptions } from './writer.js';
 
@@ -67,15 +65,6 @@ export async function headerOf({ info }: Model): Promise<TraceHeader> {
     architecture: info.architecture,
     expertBytes: info.bytesPerExpertByLayer,
   };
-}
-
-/** SHA-256 over a file's size as decimal digits and its first mebibyte, where its header is: files of gigabytes take no time. */
-export async function modelHash(path: string): Promise<string> {
-  const { size } = await stat(path);
-  return createHash('sha256')
-    .update(String(size))
-    .update(await headOf(path, 2 ** 20))
-    .digest('hex');
 }
 
 function tokensOfResult(sequence: number, prompt: Int32Array, { tokens, routing }: GenerationResult): TraceTokens {
