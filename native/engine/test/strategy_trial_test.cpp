@@ -54,7 +54,7 @@ TEST_CASE("single slow steps and small differences decide nothing") {
 
 TEST_CASE("a candidate that is much slower has two turns, not four, and may come back in the next trial") {
   StrategyTrial trial(3);
-  std::vector<double> seconds = {1.0, 1.3, 1.2};
+  std::vector<double> seconds = {1.0, 1.3, 1.1};
   run(trial, 64, seconds);
   CHECK(run(trial, 40, seconds) == Steps{16, 8, 16});
   CHECK(trial.trials() == 1);
