@@ -225,10 +225,10 @@ std::vector<StepItemResult> Engine::step(const std::vector<StepItem>& items, con
   check(items);
   check_predicted(predicted);
   lay_out(items);
+  const double before = step_time.seconds();
   const Outlook outlook = foresight_->begin(items, predicted);
   const Batch batch{tokens_,     positions_, sequence_of_,  batch_sequences_,
                     logit_rows_, &cancelled, outlook.known, outlook.forecast};
-  const double before = step_time.seconds();
   forward({model_, kernels_, pool_, space_, kv_.layout(), tiers_->top(), batch, outlook.layers_ahead});
   if (batch.rows() == std::ssize(batch_sequences_)) {
     foresight_->learn(batch.rows(), step_time.seconds() - before);
