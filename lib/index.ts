@@ -26,7 +26,14 @@ export {
   UnsupportedError,
 } from './errors.js';
 export { type Policy, policies } from './experts/policies.js';
-export type { DeviceStats, ExpertStats, LayerStats, TierStats } from './experts/stats.js';
+export type {
+  DeviceStats,
+  ExpertStats,
+  LayerStats,
+  PredictionStats,
+  PrefetchStrategy,
+  TierStats,
+} from './experts/stats.js';
 export type { ChatMessage } from './generation/chat-template.js';
 export { ChatTemplate, ChatTemplateError } from './generation/chat-template.js';
 export type { Generation } from './generation/generation.js';

@@ -13,6 +13,48 @@ export interface NativeReadOptions {
   readDepth?: number;
 }
 
+/** Of a model's routes. */
+export interface NativeRouteShape {
+  /** Layers with experts. */
+  layers: number;
+  /** Experts per layer. */
+  experts: number;
+  /** Experts per token and layer (k). */
+  expertsUsed: number;
+}
+
+/**
+ * The weights of a trained route predictor, row by row; native/prediction/route_predictor.h says what is computed from
+ * them. `outputs` are layers * experts.
+ */
+export interface NativeRouteWeights extends NativeRouteShape {
+  /** Values that stand for a token's id. */
+  tokenWidth: number;
+  /** Values of the hidden layer. */
+  hidden: number;
+  /** Ids that have rows of their own, rising. */
+  tokens: Int32Array;
+  /** [tokens + 1][tokenWidth] of the token itself; the first row is that of unknown tokens. */
+  current: Float32Array;
+  /** The same of the token before. */
+  previous: Float32Array;
+  /** [tokenWidth][hidden] */
+  currentMatrix: Float32Array;
+  previousMatrix: Float32Array;
+  /** [5][hidden] by the length of the match. */
+  lengths: Float32Array;
+  /** [hidden] */
+  hiddenBias: Float32Array;
+  /** [4][outputs][hidden] */
+  views: Float32Array;
+  /** [hidden][outputs] */
+  output: Float32Array;
+  /** [outputs] */
+  outputBias: Float32Array;
+  /** [6][5][outputs] by view and length of the match. */
+  direct: Float32Array;
+}
+
 export interface NativeLoadOptions extends NativeReadOptions {
   paths: string[];
   threads?: number;
@@ -26,6 +68,7 @@ export interface NativeLoadOptions extends NativeReadOptions {
   /** Pairs of layer and expert, flat: for the policy `static`. */
   hotExperts?: Int32Array;
   prefetch?: string;
+  /** Trained for the model; `route-path` and `blend` go by it. */
   predictor?: NativeRouteWeights;
   device?: string;
   /** Bytes of the device's memory. */
@@ -82,7 +125,7 @@ export interface NativeMemoryPlan {
   budgetBytes: number;
   /** The budget was not given: it is 15/16 of what the machine, or its control group, had left. */
   budgetChosen: boolean;
-  /** Taken before the model came. */
+  /** Taken before the model and its predictor came. */
   processBytes: number;
   /** Weights that are not experts'. */
   denseBytes: number;
@@ -92,6 +135,8 @@ export interface NativeMemoryPlan {
   workspaceBytes: number;
   /** Places for experts in an emulated device's memory. */
   deviceBytes: number;
+  /** Weights of a route predictor and what it works in; 0 without one. */
+  predictorBytes: number;
   /** Places for experts. */
   expertBytes: number;
   /** How many experts have one. */
@@ -131,10 +176,33 @@ export interface NativeStepCounters {
   seconds: number;
   /** Of these, spent on knowing what to fetch ahead. */
   predictionSeconds: number;
+  /** Forecasts of a route predictor that came in time for their step, and steps whose forecast did not. */
+  forecasts: number;
+  lateForecasts: number;
+  /** That its thread has worked, beside the steps. */
+  forecastSeconds: number;
   /** In this process's memory; zero when all are. */
   experts: NativeExpertCounters;
   /** In a device's memory; zero without one. */
   device: NativeExpertCounters;
+}
+
+/** A way to know ahead what experts steps will need. */
+export interface NativeStrategy {
+  /** `gate-ahead`, `previous-token`, `route-path`, `blend` or `none`. */
+  prefetch: string;
+  /** Layers whose routers are asked before their turn. */
+  layersAhead: number;
+  /** What a predictor finds less probable is not fetched; absent where none is asked. */
+  leastProbability?: number;
+}
+
+export interface NativeForesight {
+  inEffect: NativeStrategy;
+  /** With the median step of the last trial, in seconds; empty before the first. */
+  tried: (NativeStrategy & { stepSeconds: number })[];
+  /** Why the predictor is not asked any more. */
+  failure?: string;
 }
 
 export interface NativeStepResult {
@@ -183,10 +251,10 @@ export interface NativeModel {
   truncateSequence(sequence: number, length: number): Promise<void>;
   step(items: NativeStepItem[], cancel?: NativeCancelFlag, predicted?: NativePrediction): Promise<NativeStepResult>;
   /**
-   * Of all steps since the model was loaded, also those that were cancelled or failed; and what experts are fetched
-   * ahead by now: never `auto`, `none` when all are in memory.
+   * Of all steps since the model was loaded, also those that were cancelled or failed; and how they know now what to
+   * fetch ahead, absent when all experts are in memory.
    */
-  counters(): NativeStepCounters & { prefetch: string };
+  counters(): NativeStepCounters & { foresight?: NativeForesight };
   /** Of each layer with experts, since the model was loaded; empty when all experts are in memory. */
   layerCounters(): Promise<NativeExpertCounters[]>;
   dispose(): Promise<void>;
@@ -318,33 +386,6 @@ export interface NativeCacheSimulator {
   emptyCaches(): Promise<void>;
   /** By cache. Nothing may follow. */
   finish(): Promise<{ prefill: NativePhaseCounts; decode: NativePhaseCounts }[]>;
-}
-
-/** Of a model's routes. */
-export interface NativeRouteShape {
-  /** Layers with experts. */
-  layers: number;
-  /** Experts per layer. */
-  experts: number;
-  /** Experts per token and layer (k). */
-  expertsUsed: number;
-}
-
-/** A trained route predictor; native/prediction/route_predictor.h has its formula and the arrays' shapes. */
-export interface NativeRouteWeights extends NativeRouteShape {
-  tokenWidth: number;
-  hidden: number;
-  tokens: Int32Array;
-  current: Float32Array;
-  previous: Float32Array;
-  currentMatrix: Float32Array;
-  previousMatrix: Float32Array;
-  lengths: Float32Array;
-  hiddenBias: Float32Array;
-  views: Float32Array;
-  output: Float32Array;
-  outputBias: Float32Array;
-  direct: Float32Array;
 }
 
 /** Rows of a data set, side by side. */

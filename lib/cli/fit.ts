@@ -35,8 +35,8 @@ async function fit(path: string, flags: FitFlags): Promise<void> {
 }
 
 function textOf(memory: MemoryUse): string {
-  const { processBytes, denseBytes, kvCacheBytes, workspaceBytes, deviceBytes, expertBytes } = memory;
-  const total = processBytes + denseBytes + kvCacheBytes + workspaceBytes + deviceBytes + expertBytes;
+  const { processBytes, denseBytes, kvCacheBytes, workspaceBytes, deviceBytes, predictorBytes, expertBytes } = memory;
+  const total = processBytes + denseBytes + kvCacheBytes + workspaceBytes + deviceBytes + predictorBytes + expertBytes;
   const places = memory.allExperts
     ? `all ${formatCount(memory.experts)}`
     : `${formatCount(memory.expertSlots)} of ${formatCount(memory.experts)} (${formatShare(memory.expertSlots / memory.experts)})`;
@@ -46,6 +46,7 @@ function textOf(memory: MemoryUse): string {
     ['key/value cache', formatBytes(kvCacheBytes)],
     ['activations', formatBytes(workspaceBytes)],
     ...(deviceBytes > 0 ? [['experts on the emulated device', formatBytes(deviceBytes)]] : []),
+    ...(predictorBytes > 0 ? [['predictor of routes', formatBytes(predictorBytes)]] : []),
     ['experts', formatBytes(expertBytes), places],
     ['in all', formatBytes(total), budgetText(memory)],
   ];

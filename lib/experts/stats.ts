@@ -1,13 +1,22 @@
 /** What became of the experts that were asked for: in memory already, or read from the file. */
 
-import type { NativeExpertCounters, NativeModelInfo, NativeStepCounters } from '../native.js';
+import type {
+  NativeExpertCounters,
+  NativeForesight,
+  NativeModelInfo,
+  NativeStepCounters,
+  NativeStrategy,
+} from '../native.js';
 
 export interface ExpertStats extends NativeExpertCounters {
   /** The policy that decides which expert leaves memory, or `resident` when all stay. */
   policy: string;
-  /** What is fetched ahead for generated tokens now: `auto` may have chosen `gate-ahead` or `none`. */
+  /**
+   * What is fetched ahead for generated tokens now: never `auto`, but what that has chosen. `prediction.inEffect` says
+   * more of it.
+   */
   prefetch: string;
-  /** Seconds that were spent on knowing what to fetch ahead. */
+  /** Seconds of the steps that were spent on knowing what to fetch ahead. */
   predictionSeconds: number;
   /** Experts that memory has places for. */
   slots: number;
@@ -23,6 +32,19 @@ export interface DeviceStats extends NativeExpertCounters {
   slots: number;
   budgetBytes: number;
   hitRate: number;
+}
+
+/** A way to know ahead what experts a step will need. */
+export type PrefetchStrategy = NativeStrategy;
+
+/** How steps know ahead what experts they will need. */
+export interface PredictionStats extends NativeForesight {
+  /** Forecasts of a trained predictor that came in time for their step. */
+  forecasts: number;
+  /** Steps that a forecast was wanted for, but went without, as none came in time. */
+  lateForecasts: number;
+  /** Seconds that the predictor has worked, beside the steps, which never wait for it. */
+  forecastSeconds: number;
 }
 
 /** Of one layer. */
@@ -44,6 +66,9 @@ const noExpertCounters: NativeExpertCounters = {
 export const noStepCounters: NativeStepCounters = {
   seconds: 0,
   predictionSeconds: 0,
+  forecasts: 0,
+  lateForecasts: 0,
+  forecastSeconds: 0,
   experts: noExpertCounters,
   device: noExpertCounters,
 };
@@ -64,6 +89,9 @@ export function sumOfSteps(a: NativeStepCounters, b: NativeStepCounters): Native
   return {
     seconds: a.seconds + b.seconds,
     predictionSeconds: a.predictionSeconds + b.predictionSeconds,
+    forecasts: a.forecasts + b.forecasts,
+    lateForecasts: a.lateForecasts + b.lateForecasts,
+    forecastSeconds: a.forecastSeconds + b.forecastSeconds,
     experts: sumOfExperts(a.experts, b.experts),
     device: sumOfExperts(a.device, b.device),
   };
@@ -76,10 +104,16 @@ export interface TierStats {
   experts: ExpertStats;
   /** Experts in the memory of a device, if there is one. */
   device?: DeviceStats;
+  /** How it is known ahead what experts are needed; absent when all are in memory. */
+  prediction?: PredictionStats;
 }
 
-export function tierStats(info: NativeModelInfo, counters: NativeStepCounters, prefetch: string): TierStats {
-  const { seconds, predictionSeconds, experts, device } = counters;
+export function tierStats(
+  info: NativeModelInfo,
+  counters: NativeStepCounters,
+  foresight: NativeForesight | undefined,
+): TierStats {
+  const { seconds, predictionSeconds, forecasts, lateForecasts, forecastSeconds, experts, device } = counters;
   const { policy, memory, deviceSlots } = info;
   // Computing waits for the device's cache only, where there is one.
   const stalled = deviceSlots > 0 ? device.stallSeconds : experts.stallSeconds;
@@ -87,7 +121,7 @@ export function tierStats(info: NativeModelInfo, counters: NativeStepCounters, p
     computeSeconds: seconds - stalled,
     experts: {
       policy,
-      prefetch,
+      prefetch: foresight?.inEffect.prefetch ?? 'none',
       slots: memory.expertSlots,
       budgetBytes: memory.expertBytes,
       ...experts,
@@ -97,6 +131,7 @@ export function tierStats(info: NativeModelInfo, counters: NativeStepCounters, p
     ...(deviceSlots > 0
       ? { device: { slots: deviceSlots, budgetBytes: memory.deviceBytes, ...device, hitRate: hitRate(device) } }
       : {}),
+    ...(foresight && { prediction: { ...foresight, forecasts, lateForecasts, forecastSeconds } }),
   };
 }
 

@@ -19,14 +19,18 @@ export interface CacheOptions {
    * What is fetched ahead while a token is generated; speed alone depends on it:
    * - `gate-ahead`: what the next layers' routers choose when they are asked early, as many layers ahead as turns out fastest;
    * - `previous-token`: what the token before used;
+   * - `route-path`: what a predictor that was trained for the model finds probable, in all layers (ExpertFlow, arXiv 2410.17954);
+   * - `blend`: the next layer's router, and for the layers after it the trained predictor;
    * - `none`;
-   * - `auto` (default): `gate-ahead`, as long as it makes generating faster, which is tried now and then.
+   * - `auto` (default): whichever of these makes generating fastest, which is tried now and then.
+   * `route-path` and `blend` need a predictor; `auto` tries them where there is one. The predictor works beside the
+   * steps, which do not wait for it.
    * But for `none`, a prompt's next layer is always read ahead.
    */
   prefetch?: Prefetch;
 }
 
-export const prefetchModes = ['auto', 'gate-ahead', 'previous-token', 'none'] as const;
+export const prefetchModes = ['auto', 'gate-ahead', 'previous-token', 'route-path', 'blend', 'none'] as const;
 export type Prefetch = (typeof prefetchModes)[number];
 
 export interface LoadModelOptions {

@@ -114,7 +114,7 @@ export class Model implements AsyncDisposable {
         residentBytes: this.#addon.residentBytes(),
         expertsUsed: request.distinctExperts,
         expertsTotal: this.info.expertLayers * this.info.experts,
-        ...tierStats(this.#nativeInfo, request.counters, this.#native.counters().prefetch),
+        ...tierStats(this.#nativeInfo, request.counters, this.#native.counters().foresight),
       }),
       routingShape: { layers: this.info.expertLayers, k: this.info.expertsUsed },
     };
@@ -147,8 +147,8 @@ export class Model implements AsyncDisposable {
    * generations and evaluations, also those that were cancelled.
    */
   stats(): TierStats {
-    const { prefetch, ...counters } = this.#native.counters();
-    return tierStats(this.#nativeInfo, counters, prefetch);
+    const { foresight, ...counters } = this.#native.counters();
+    return tierStats(this.#nativeInfo, counters, foresight);
   }
 
   /**

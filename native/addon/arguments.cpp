@@ -70,14 +70,28 @@ std::vector<std::string> strings_property(const Napi::Object& object, const char
   return strings;
 }
 
-std::vector<int32_t> int32_array_property(const Napi::Object& object, const char* name) {
+namespace {
+
+template <typename T>
+std::vector<T> array_property(const Napi::Object& object, const char* name, napi_typedarray_type type,
+                              const char* type_name) {
   const Napi::Value value = object.Get(name);
-  if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != napi_int32_array) {
-    throw argument_error(object.Env(), concat(name, " must be an Int32Array"));
+  if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != type) {
+    throw argument_error(object.Env(), concat(name, " must be ", type_name));
   }
-  const auto array = value.As<Napi::Int32Array>();
-  const int32_t* data = array.ElementLength() > 0 ? array.Data() : nullptr;
-  return data ? std::vector<int32_t>(data, data + array.ElementLength()) : std::vector<int32_t>();
+  const auto array = value.As<Napi::TypedArrayOf<T>>();
+  const T* data = array.ElementLength() > 0 ? array.Data() : nullptr;
+  return data ? std::vector<T>(data, data + array.ElementLength()) : std::vector<T>();
+}
+
+}  // namespace
+
+std::vector<int32_t> int32_array_property(const Napi::Object& object, const char* name) {
+  return array_property<int32_t>(object, name, napi_int32_array, "an Int32Array");
+}
+
+std::vector<float> float32_array_property(const Napi::Object& object, const char* name) {
+  return array_property<float>(object, name, napi_float32_array, "a Float32Array");
 }
 
 std::vector<int32_t> optional_int32_array(const Napi::Object& object, const char* name) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <mutex>
+#include <optional>
 
 #include "engine/engine.h"
 
@@ -11,16 +12,20 @@ class CountersSoFar {
  public:
   struct Values {
     StepCounters counters;
-    Prefetch prefetch = Prefetch::kNone;
+    std::optional<ForesightReport> foresight;  // nothing where all experts are in memory
   };
 
   // Takes over the engine's after a step. Returns what has come since the step before; of a step that failed nobody
   // asks that, so what it cost is in the sum alone.
   StepCounters advance(const Engine& engine) {
-    const Values values{engine.counters(), engine.prefetch()};
+    const StepCounters counters = engine.counters();
     const std::lock_guard lock(mutex_);
-    const StepCounters since = values.counters - values_.counters;
-    values_ = values;
+    const StepCounters since = counters - values_.counters;
+    values_.counters = counters;
+    if (engine.has_expert_cache()) {
+      if (!values_.foresight) values_.foresight.emplace();
+      engine.foresight().report(*values_.foresight);  // into the same memory, step after step
+    }
     return since;
   }
 

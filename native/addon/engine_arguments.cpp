@@ -1,6 +1,7 @@
 #include "addon/engine_arguments.h"
 
 #include "addon/arguments.h"
+#include "addon/predictor_arguments.h"
 #include "base/error.h"
 
 namespace moeflow {
@@ -15,6 +16,18 @@ std::vector<ExpertId> experts_property(const Napi::Object& object, const char* n
   if (numbers.size() % 2 != 0) throw argument_error(object.Env(), concat(name, " must hold pairs of layer and expert"));
   for (size_t i = 0; i < numbers.size(); i += 2) experts.push_back({numbers[i], numbers[i + 1]});
   return experts;
+}
+
+std::shared_ptr<const RoutePredictor> predictor_property(const Napi::Object& object, const char* name) {
+  const Napi::Value value = object.Get(name);
+  if (value.IsUndefined()) return nullptr;
+  if (!value.IsObject()) throw argument_error(object.Env(), concat(name, " must be an object"));
+  RouteWeights weights = route_weights(value.As<Napi::Object>());
+  try {
+    return std::make_shared<const RoutePredictor>(std::move(weights));
+  } catch (const Error& error) {
+    throw argument_error(object.Env(), error.what());
+  }
 }
 
 }  // namespace
@@ -48,6 +61,7 @@ EngineOptions engine_options(const Napi::Object& object) {
   } catch (const Error& error) {
     throw argument_error(object.Env(), error.what());
   }
+  options.predictor = predictor_property(object, "predictor");
   options.reads = read_options(object);
   options.device.name = string_property(object, "device", options.device.name.c_str());
   options.device.memory = static_cast<uint64_t>(integer_property(object, "vram", 0, int64_t{1} << 53, 0));
@@ -73,6 +87,7 @@ Napi::Object memory_to_javascript(Napi::Env env, const MemoryPlan& plan) {
   set("kvCacheBytes", plan.kv_cache);
   set("workspaceBytes", plan.workspace);
   set("deviceBytes", plan.device);
+  set("predictorBytes", plan.predictor);
   set("expertBytes", plan.experts);
   set("expertSlots", static_cast<uint64_t>(plan.slots));
   set("experts", static_cast<uint64_t>(plan.model_experts));

@@ -192,7 +192,7 @@ Napi::Value ModelObject::info(const Napi::CallbackInfo&) { return info_.Value();
 Napi::Value ModelObject::counters(const Napi::CallbackInfo& info) {
   const CountersSoFar::Values values = counters_->values();
   Napi::Object object = counters_to_javascript(info.Env(), values.counters);
-  object.Set("prefetch", prefetch_name(values.prefetch));
+  if (values.foresight) object.Set("foresight", foresight_to_javascript(info.Env(), *values.foresight));
   return object;
 }
 

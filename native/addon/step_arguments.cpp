@@ -1,6 +1,7 @@
 #include "addon/step_arguments.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <limits>
 
@@ -40,6 +41,17 @@ void set_array(Napi::Object& object, const char* name, const std::vector<T>& val
   Napi::TypedArrayOf<T> array = Napi::TypedArrayOf<T>::New(object.Env(), values.size());
   std::memcpy(array.Data(), values.data(), values.size() * sizeof(T));
   object.Set(name, array);
+}
+
+Napi::Object strategy_to_javascript(Napi::Env env, const Strategy& strategy) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("prefetch", prefetch_name(prefetch_of(strategy)));
+  object.Set("layersAhead", strategy.layers_ahead);
+  if (strategy.source == Strategy::Source::kRoutePath) {
+    // The decimal that was meant, not the nearest float.
+    object.Set("leastProbability", std::round(static_cast<double>(strategy.least_probability) * 1e6) / 1e6);
+  }
+  return object;
 }
 
 }  // namespace
@@ -132,8 +144,25 @@ Napi::Object counters_to_javascript(Napi::Env env, const StepCounters& counters)
   Napi::Object object = Napi::Object::New(env);
   object.Set("seconds", counters.seconds);
   object.Set("predictionSeconds", counters.prediction_seconds);
+  object.Set("forecasts", static_cast<double>(counters.forecasts.forecasts));
+  object.Set("lateForecasts", static_cast<double>(counters.forecasts.late_forecasts));
+  object.Set("forecastSeconds", counters.forecasts.forecast_seconds);
   object.Set("experts", counters_to_javascript(env, counters.experts));
   object.Set("device", counters_to_javascript(env, counters.device));
+  return object;
+}
+
+Napi::Object foresight_to_javascript(Napi::Env env, const ForesightReport& report) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("inEffect", strategy_to_javascript(env, report.in_effect));
+  Napi::Array tried = Napi::Array::New(env, report.tried.size());
+  for (size_t i = 0; i < report.tried.size(); ++i) {
+    Napi::Object strategy = strategy_to_javascript(env, report.tried[i].strategy);
+    strategy.Set("stepSeconds", report.tried[i].step_seconds);
+    tried.Set(static_cast<uint32_t>(i), strategy);
+  }
+  object.Set("tried", tried);
+  if (!report.failure.empty()) object.Set("failure", report.failure);
   return object;
 }
 

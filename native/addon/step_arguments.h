@@ -27,5 +27,7 @@ struct StepResult {
 Napi::Value result_to_javascript(Napi::Env env, const StepResult& result);
 Napi::Object counters_to_javascript(Napi::Env env, const CacheCounters& counters);
 Napi::Object counters_to_javascript(Napi::Env env, const StepCounters& counters);
+// NativeForesight in lib/native.ts.
+Napi::Object foresight_to_javascript(Napi::Env env, const ForesightReport& report);
 
 }  // namespace moeflow

@@ -39,6 +39,18 @@ uint64_t device_bytes(const EngineOptions& options, const Model& model) {
                   SlotPlan(model.experts, model.config.router.used, SlotContent::kMatrices).most_bytes());
 }
 
+// Needed beside weights and key/value cache.
+WorkingMemory working_memory(const EngineOptions& options, const Model& model, size_t workspace, int context_length) {
+  check_prefetch(options.prefetch, options.predictor.get(), model.config);
+  WorkingMemory memory;
+  memory.workspace = workspace;
+  memory.device = device_bytes(options, model);
+  if (!options.predictor) return memory;
+  memory.predictor = options.predictor->bytes();
+  memory.histories = Forecaster::working_bytes(options.predictor->shape(), context_length);
+  return memory;
+}
+
 int choose_batch_rows(int wanted) { return std::clamp(wanted, 1, 1 << 16); }
 
 // Adds the seconds of its life to a sum, also when an error ends it.
@@ -67,7 +79,7 @@ MemoryPlan plan_engine(const EngineOptions& options) {
   const int rows = choose_batch_rows(options.batch_rows);
   // Reserved, but never written to: this takes no memory.
   const size_t workspace = Workspace(model.config, rows, rows, context_length, threads).bytes();
-  return plan_memory(model, kv, context_length, workspace, device_bytes(options, model), options.ram,
+  return plan_memory(model, kv, context_length, working_memory(options, model, workspace, context_length), options.ram,
                      available_memory());
 }
 
@@ -79,9 +91,9 @@ Engine::Engine(const EngineOptions& options, const LoadControl& control)
       batch_rows_(choose_batch_rows(options.batch_rows)),
       kv_(KvLayout(model_.config, half_cache(options.kv_type, kernels_, model_.weights))),
       space_(model_.config, batch_rows_, batch_rows_, context_length_, pool_.threads()),
-      plan_(plan_memory(model_, kv_.layout(), context_length_, space_.bytes(), device_bytes(options, model_),
-                        options.ram, available_memory())),
-      foresight_(options.prefetch) {
+      plan_(plan_memory(model_, kv_.layout(), context_length_,
+                        working_memory(options, model_, space_.bytes(), context_length_), options.ram,
+                        available_memory())) {
   load(options, control);
 }
 
@@ -95,13 +107,15 @@ void Engine::load(const EngineOptions& options, const LoadControl& control) {
   bytes.in_all = model_.weights.total_bytes() + (cache.bytes > 0 ? 0 : ResidentExperts::bytes(model_.experts));
   model_.load(context_length_, open, pool_, control, bytes);
   tiers_ = std::make_unique<Tiers>(model_, cache, options.reads, options.device, open, pool_, control, bytes);
+  const bool foresees = tiers_->top().takes_hints();
+  foresight_ =
+      std::make_unique<Foresight>(foresees ? options.prefetch : Prefetch::kNone, foresees ? options.predictor : nullptr,
+                                  options.forecast_hook, model_.config, space_.ahead_rows);
 }
 
-Prefetch Engine::prefetch() const { return tiers_->top().takes_hints() ? foresight_.in_effect() : Prefetch::kNone; }
-
 StepCounters Engine::counters() const {
-  return {step_seconds_, std::chrono::duration<double>(space_.looking_ahead).count(), sum(tiers_->host_counters()),
-          sum(tiers_->device_counters())};
+  return {step_seconds_, std::chrono::duration<double>(space_.looking_ahead).count(), foresight_->counters(),
+          sum(tiers_->host_counters()), sum(tiers_->device_counters())};
 }
 
 Engine::Sequence& Engine::sequence(int32_t id) {
@@ -120,6 +134,7 @@ int32_t Engine::create_sequence() {
 void Engine::free_sequence(int32_t id) {
   kv_.give_back(sequence(id).blocks);
   sequences_.erase(id);
+  foresight_->free(id);
 }
 
 void Engine::truncate_sequence(int32_t id, int32_t length) {
@@ -129,6 +144,7 @@ void Engine::truncate_sequence(int32_t id, int32_t length) {
          length);
   }
   s.tokens.resize(static_cast<size_t>(length));
+  foresight_->truncate(id, length);
 }
 
 void Engine::check(const std::vector<StepItem>& items) {
@@ -203,39 +219,19 @@ void Engine::check_predicted(const PredictedExperts& predicted) const {
   }
 }
 
-// Every sequence's first choice, then every sequence's second.
-PredictedExperts Engine::previous_tokens_experts(const std::vector<StepItem>& items) {
-  const auto leading = static_cast<size_t>(model_.config.leading_dense_layers);
-  const auto used = static_cast<size_t>(model_.config.router.used);
-  PredictedExperts predicted(static_cast<size_t>(model_.config.layers));
-  for (size_t layer = leading; layer < predicted.size(); ++layer) {
-    std::vector<int32_t>& experts = predicted[layer];
-    for (size_t k = 0; k < used; ++k) {
-      for (const StepItem& item : items) {
-        const std::vector<int32_t>& route = sequence(item.sequence).last_route;
-        if (route.empty()) continue;
-        const int32_t expert = route[(layer - leading) * used + k];
-        if (std::find(experts.begin(), experts.end(), expert) == experts.end()) experts.push_back(expert);
-      }
-    }
-  }
-  return predicted;
-}
-
 std::vector<StepItemResult> Engine::step(const std::vector<StepItem>& items, const std::atomic<bool>& cancelled,
                                          const PredictedExperts& predicted) {
   const Stopwatch step_time(step_seconds_);
   check(items);
   check_predicted(predicted);
   lay_out(items);
-  const bool by_previous = predicted.empty() && foresight_.by_previous_token() && tiers_->top().takes_hints();
-  const PredictedExperts previous = by_previous ? previous_tokens_experts(items) : PredictedExperts();
-  const Batch batch{
-      tokens_, positions_, sequence_of_, batch_sequences_, logit_rows_, &cancelled, by_previous ? previous : predicted};
   const double before = step_time.seconds();
-  forward({model_, kernels_, pool_, space_, kv_.layout(), tiers_->top(), batch, foresight_.layers_ahead()});
+  const Outlook outlook = foresight_->begin(items, predicted);
+  const Batch batch{tokens_,     positions_, sequence_of_,  batch_sequences_,
+                    logit_rows_, &cancelled, outlook.known, outlook.forecast};
+  forward({model_, kernels_, pool_, space_, kv_.layout(), tiers_->top(), batch, outlook.layers_ahead});
   if (batch.rows() == std::ssize(batch_sequences_)) {
-    foresight_.learn(batch.rows(), step_time.seconds() - before);
+    foresight_->learn(batch.rows(), step_time.seconds() - before);
   }
 
   std::vector<StepItemResult> results;
@@ -255,17 +251,11 @@ std::vector<StepItemResult> Engine::step(const std::vector<StepItem>& items, con
     Sequence& s = sequence(items[i].sequence);
     s.tokens.insert(s.tokens.end(), items[i].tokens.begin(), items[i].tokens.end());
     count_experts(s, row, items[i].tokens.size());
-    if (foresight_.by_previous_token()) remember_route(s, row + items[i].tokens.size() - 1);
     results[i].distinct_experts = s.distinct_experts;
     row += items[i].tokens.size();
   }
+  foresight_->end(items, space_.expert_ids.data());
   return results;
-}
-
-void Engine::remember_route(Sequence& s, size_t row) {
-  const auto layers = static_cast<size_t>(model_.config.layers - model_.config.leading_dense_layers);
-  const size_t route = layers * static_cast<size_t>(model_.config.router.used);
-  s.last_route.assign(space_.expert_ids.data() + row * route, space_.expert_ids.data() + (row + 1) * route);
 }
 
 void Engine::count_experts(Sequence& s, size_t first_row, size_t rows) {

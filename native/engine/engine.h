@@ -5,7 +5,6 @@
 #include <atomic>
 #include <map>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,6 +13,7 @@
 #include "engine/memory_plan.h"
 #include "engine/sampler.h"
 #include "engine/step_counters.h"
+#include "engine/step_item.h"
 #include "engine/tiers.h"
 #include "model/forward.h"
 #include "model/model.h"
@@ -31,6 +31,8 @@ struct EngineOptions {
   KvType kv_type = KvType::kAuto;  // auto: F16 where activations are rounded too (quantised weights), else F32
   uint64_t ram = 0;                // bytes that the process may take; 0: as many as the whole model needs
   Prefetch prefetch = Prefetch::kAuto;
+  std::shared_ptr<const RoutePredictor> predictor;  // trained for the model; null: none
+  ForecastHook forecast_hook;
   ReadOptions reads;  // of experts that come from the file
   DeviceOptions device;
   CacheOptions cache;  // of experts, where not all fit; its bytes come from `ram` unless given
@@ -41,23 +43,6 @@ inline constexpr int kMostThreads = 1024;
 
 // How an engine with these options would spend memory, from the files' headers alone. Throws as the engine would.
 MemoryPlan plan_engine(const EngineOptions& options);
-
-// New tokens of one sequence, and what is wanted of them.
-struct StepItem {
-  int32_t sequence = 0;
-  std::vector<int32_t> tokens;
-  std::optional<SamplingOptions> sample;  // draw the token that follows the last one
-  int32_t logits_from = -1;               // index in `tokens` of the first whose logits are wanted; -1: none
-  bool routing = false;
-};
-
-struct StepItemResult {
-  int32_t token = -1;            // the sampled one
-  std::vector<float> logits;     // [tokens - logits_from][vocabulary]
-  std::vector<int32_t> experts;  // [tokens][expert layers][k]
-  std::vector<float> weights;    // same
-  int32_t distinct_experts = 0;  // (layer, expert) pairs that the sequence has used so far
-};
 
 class Engine {
  public:
@@ -75,8 +60,9 @@ class Engine {
   const Tiers& tiers() const { return *tiers_; }
   // The cache of experts in this process's memory, null when all are in it.
   const CachedExperts* expert_cache() const { return tiers_->host_cache(); }
-  // What steps fetch ahead by: never kAuto; kNone where all experts are in memory.
-  Prefetch prefetch() const;
+  // Where all experts are in memory there is nothing to foresee.
+  bool has_expert_cache() const { return tiers_->host_cache() || tiers_->device_cache(); }
+  const Foresight& foresight() const { return *foresight_; }
   // Since the model was loaded.
   StepCounters counters() const;
 
@@ -96,18 +82,15 @@ class Engine {
   struct Sequence {
     std::vector<int32_t> tokens;
     std::vector<uint8_t*> blocks;
-    std::vector<bool> experts_used;   // [expert layer * experts + expert]
-    std::vector<int32_t> last_route;  // [expert layer][k] of the last token, where that predicts the next
+    std::vector<bool> experts_used;  // [expert layer * experts + expert]
     int32_t distinct_experts = 0;
   };
 
   Sequence& sequence(int32_t id);
   void check(const std::vector<StepItem>& items);
   void check_predicted(const PredictedExperts& predicted) const;
-  PredictedExperts previous_tokens_experts(const std::vector<StepItem>& items);
   void lay_out(const std::vector<StepItem>& items);
   void count_experts(Sequence& sequence, size_t first_row, size_t rows);
-  void remember_route(Sequence& sequence, size_t row);
   void load(const EngineOptions& options, const LoadControl& control);
   StepItemResult collect(const StepItem& item, Sequence& sequence, size_t first_row, size_t first_logit_row,
                          size_t logit_rows);
@@ -122,7 +105,7 @@ class Engine {
   Workspace space_;
   MemoryPlan plan_;
   std::unique_ptr<Tiers> tiers_;
-  Foresight foresight_;
+  std::unique_ptr<Foresight> foresight_;
   double step_seconds_ = 0;
   Sampler sampler_;
   std::map<int32_t, Sequence> sequences_;

@@ -2,43 +2,89 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
-#include "engine/lookahead_trial.h"
+#include "engine/forecaster.h"
+#include "engine/step_item.h"
+#include "engine/strategy.h"
+#include "engine/strategy_trial.h"
+#include "model/config.h"
 
 namespace moeflow {
-
-enum class Prefetch {
-  kAuto,           // gate-ahead, or none where that is faster
-  kGateAhead,      // the next layers' routers, asked early, as many as makes generating fastest
-  kPreviousToken,  // what the sequence's previous token used
-  kNone,
-};
-
-// "auto", "gate-ahead", "previous-token", "none"; the other way throws Error(kInvalidArgument) naming them.
-const char* prefetch_name(Prefetch prefetch);
-Prefetch prefetch_named(const std::string& name);
 
 // [layer] experts, the most probable first.
 using PredictedExperts = std::vector<std::vector<int32_t>>;
 
+// Throws Error(kInvalidArgument) for a predictor that is not for this model, or a way to prefetch that lacks one.
+void check_prefetch(Prefetch prefetch, const RoutePredictor* predictor, const ModelConfig& config);
+
+// A way that has been tried, and how long a step takes with it.
+struct TriedStrategy {
+  Strategy strategy;
+  double step_seconds = 0;  // the median of the last trial
+};
+
+// What all this has come to.
+struct ForesightReport {
+  Strategy in_effect;
+  std::vector<TriedStrategy> tried;  // empty before the first trial, and where there is nothing to choose
+  std::string failure;               // why the predictor is not used any more; empty: it is, or there is none
+};
+
+// For one step.
+struct Outlook {
+  int layers_ahead = 0;           // whose routers are asked early
+  const PredictedExperts& known;  // what is known of the others, empty for nothing,
+  Forecast* forecast = nullptr;   // and what may become known
+};
+
 class Foresight {
  public:
-  explicit Foresight(Prefetch mode);
+  // For steps of at most `most_rows` tokens; larger ones use nearly everything. `predictor` may be null. Throws as
+  // check_prefetch and Forecaster.
+  Foresight(Prefetch prefetch, std::shared_ptr<const RoutePredictor> predictor, ForecastHook hook,
+            const ModelConfig& config, int most_rows);
 
-  // Of the step that comes: how many layers' routers to ask early, and whether to go by previous tokens.
-  int layers_ahead() const { return trial_.layers(); }
-  bool by_previous_token() const { return mode_ == Prefetch::kPreviousToken; }
-  // What that is called: kAuto is never said.
-  Prefetch in_effect() const;
-
+  // A step begins. What the caller has `predicted`, if anything, goes before what is known here; it must stay.
+  Outlook begin(const std::vector<StepItem>& items, const PredictedExperts& predicted);
   // A step of `rows` tokens that were all being generated took so long.
-  void learn(int rows, double seconds) { trial_.record(rows, seconds); }
+  void learn(int rows, double seconds);
+  // The step has come to its end, with these routes, [rows][expert layers][used].
+  void end(const std::vector<StepItem>& items, const int32_t* routes);
+
+  void truncate(int32_t sequence, int32_t length);
+  void free(int32_t sequence);
+
+  // The way of the step that comes, and the one that was fastest so far.
+  const Strategy& current() const { return strategies_[trial_.current()]; }
+  const Strategy& in_effect() const { return strategies_[trial_.best()]; }
+  void report(ForesightReport& into) const;
+  ForecastCounters counters() const { return forecaster_ ? forecaster_->counters() : ForecastCounters(); }
+  // Null without a predictor.
+  const Forecaster* forecaster() const { return forecaster_.get(); }
 
  private:
-  Prefetch mode_;
-  LookaheadTrial trial_;
+  void choose_among(std::vector<Strategy> strategies);
+  const PredictedExperts& previous_tokens_experts(const std::vector<StepItem>& items);
+
+  Prefetch prefetch_;
+  int leading_dense_layers_;
+  size_t expert_layers_;
+  size_t used_;
+  size_t most_rows_;
+  std::vector<Strategy> strategies_;
+  StrategyTrial trial_{1};
+  std::vector<TriedStrategy> tried_;
+  std::unique_ptr<Forecaster> forecaster_;
+  bool asked_forecaster_ = false;  // in the step under way
+  bool gave_up_forecasts_ = false;
+  bool remembers_routes_ = false;
+  std::map<int32_t, std::vector<int32_t>> last_routes_;  // of each sequence's last token, [expert layers][used]
+  PredictedExperts previous_;
+  std::vector<Forecaster::Row> generated_;
 };
 
 }  // namespace moeflow

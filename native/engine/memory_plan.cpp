@@ -17,21 +17,23 @@ std::string mebibytes(uint64_t bytes) { return concat((bytes + (1 << 20) - 1) >>
 
 }  // namespace
 
-MemoryPlan plan_memory(const Model& model, const KvLayout& kv, int context_length, uint64_t workspace_bytes,
-                       uint64_t device_bytes, uint64_t budget, uint64_t free) {
+MemoryPlan plan_memory(const Model& model, const KvLayout& kv, int context_length, const WorkingMemory& working,
+                       uint64_t budget, uint64_t free) {
   MemoryPlan plan;
-  plan.process = resident_bytes();
+  const uint64_t resident = resident_bytes();
+  plan.process = resident - std::min(resident, working.predictor);
   plan.dense = model.weights.total_bytes();
   plan.kv_cache = (static_cast<uint64_t>(context_length) + kKvBlock - 1) / kKvBlock * kv.block;
-  plan.workspace = workspace_bytes;
-  plan.device = device_bytes;
+  plan.workspace = working.workspace;
+  plan.device = working.device;
+  plan.predictor = working.predictor + working.histories;
   plan.experts = ResidentExperts::bytes(model.experts);
   plan.model_experts = int64_t{model.config.layers - model.config.leading_dense_layers} * model.config.router.experts;
   plan.slots = plan.model_experts;
-  const uint64_t others = plan.process + plan.dense + plan.kv_cache + plan.workspace + plan.device;
+  const uint64_t others = plan.process + plan.dense + plan.kv_cache + plan.workspace + plan.device + plan.predictor;
   const uint64_t usable = free - free / kLeftToOthers;
-  if (budget == 0 && free > 0 && others - plan.process + plan.experts > usable) {
-    budget = plan.process + usable;
+  if (budget == 0 && free > 0 && others - resident + plan.experts > usable) {
+    budget = resident + usable;
     plan.chosen = true;
   }
   plan.budget = budget;
@@ -45,7 +47,8 @@ MemoryPlan plan_memory(const Model& model, const KvLayout& kv, int context_lengt
          " the process has already, ", mebibytes(plan.dense), " weights outside the experts, ",
          mebibytes(plan.kv_cache), " key/value cache of ", context_length, " tokens, ", mebibytes(plan.workspace),
          " activations, ", plan.device > 0 ? concat(mebibytes(plan.device), " emulated device memory, ") : "",
-         mebibytes(fewest), " the ", model.config.router.used, " experts that a token uses in a layer)");
+         plan.predictor > 0 ? concat(mebibytes(plan.predictor), " the predictor of routes, ") : "", mebibytes(fewest),
+         " the ", model.config.router.used, " experts that a token uses in a layer)");
   }
   plan.all_experts = false;
   plan.experts = std::min(budget - others, slots.most_bytes());

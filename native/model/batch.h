@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "model/config.h"
+#include "model/forecast.h"
 
 namespace moeflow {
 
@@ -57,6 +58,8 @@ struct Batch {
   const std::atomic<bool>* cancelled = nullptr;
   // [layer] experts that it will probably ask for, the most probable first; empty: nothing is known.
   std::span<const std::vector<int32_t>> predicted;
+  // The same, of which it is not known yet whether it will come in time; null: it will not.
+  Forecast* forecast = nullptr;
 
   int rows() const { return static_cast<int>(tokens.size()); }
   // Whether a row is its sequence's only one, as in generating; the others belong to prompts.

@@ -45,6 +45,11 @@ void route_ahead(const Step& step, const LayerWeights& later, std::vector<int32_
   }
 }
 
+std::span<const std::vector<int32_t>> predicted_experts(const Batch& batch) {
+  const Forecast::Experts* forecast = batch.forecast ? batch.forecast->look() : nullptr;
+  return forecast ? *forecast : batch.predicted;
+}
+
 void collect_hints(const Step& step, int layer) {
   Workspace& space = step.space;
   const int first = std::max(layer + 1, step.config().leading_dense_layers);
@@ -58,8 +63,8 @@ void collect_hints(const Step& step, int layer) {
     if (routed && later - first < step.layers_ahead) {
       route_ahead(step, step.model.weights.layers[static_cast<size_t>(later)], space.foreseen[ahead]);
       space.hints.push_back({later, space.foreseen[ahead]});
-    } else if (!step.batch.predicted.empty()) {
-      space.hints.push_back({later, step.batch.predicted[static_cast<size_t>(later)]});
+    } else if (const auto predicted = predicted_experts(step.batch); !predicted.empty()) {
+      space.hints.push_back({later, predicted[static_cast<size_t>(later)]});
     } else {
       return;
     }

@@ -10,7 +10,7 @@ namespace moeflow {
 // called when the rows of `layer` are routed, or with -1 before the first layer. In this order:
 // - many rows: all experts of the next layer;
 // - step.layers_ahead layers whose routers are asked now ("gate ahead");
-// - for the layers after these, what step.batch.predicted says.
+// - for the layers after these, what step.batch.forecast says once it has come, or else step.batch.predicted.
 void look_ahead(const Step& step, int layer);
 
 // Passes the hints on. To be called again when there may be more room.

@@ -140,7 +140,7 @@ describe('a memory budget', () => {
 
   it('goes with a known policy and a known way of prefetching only', async () => {
     await expect(loadModel(demoModel, { cache: { prefetch: 'all' as 'none' } })).rejects.toThrow(
-      /prefetch must be one of auto, gate-ahead, previous-token, none, is "all"/,
+      /prefetch must be one of auto, gate-ahead, previous-token, route-path, blend, none, is "all"/,
     );
     await expect(loadModel(demoModel, { cache: { policy: 'fifo' as 'lru' } })).rejects.toThrow(
       /policy must be one of plec, lfu, lru, lfru, least-stale, s3-fifo, static, is "fifo"/,

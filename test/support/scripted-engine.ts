@@ -75,7 +75,7 @@ export class ScriptedEngine implements NativeModel {
   }
 
   counters() {
-    return { ...noStepCounters, prefetch: 'none' };
+    return noStepCounters;
   }
 
   async layerCounters() {

@@ -11,7 +11,7 @@ TEST_CASE("without a budget, a model that fits the free memory is wholly in it, 
   const TinyFile file(models()[1]);
   const auto engine = file.engine();
   const auto plan = [&](uint64_t budget, uint64_t free) {
-    return plan_memory(engine->model(), engine->kv_layout(), 64, 1 << 20, 0, budget, free);
+    return plan_memory(engine->model(), engine->kv_layout(), 64, {.workspace = 1 << 20}, budget, free);
   };
   const MemoryPlan whole = plan(0, 0);
   CHECK(whole.all_experts);

@@ -1,0 +1,214 @@
+#include "engine/forecaster.h"
+
+#include <algorithm>
+#include <chrono>
+#include <system_error>
+#include <utility>
+
+#include "base/error.h"
+
+namespace moeflow {
+namespace {
+
+// Of a token in a history, beside its route: its id, where its route begins, and kLongestMatch entries in hash tables.
+constexpr uint64_t kTokenBytes = 256;
+
+}  // namespace
+
+Forecaster::Forecaster(std::shared_ptr<const RoutePredictor> predictor, int leading_dense_layers, ForecastHook hook)
+    : predictor_(std::move(predictor)),
+      leading_dense_layers_(static_cast<size_t>(leading_dense_layers)),
+      hook_(std::move(hook)),
+      forecast_(leading_dense_layers_ + static_cast<size_t>(predictor_->shape().layers)) {
+  const RouteShape& shape = predictor_->shape();
+  for (auto& layer : forecast_.experts()) layer.reserve(static_cast<size_t>(shape.experts));
+  views_.resize(kRouteViews * shape.outputs());
+  probabilities_.resize(shape.outputs());
+  unused_.resize(shape.outputs());
+  try {
+    thread_ = std::thread([this] { run(); });
+  } catch (const std::system_error& error) {
+    fail(ErrorCode::kOutOfMemory, "cannot start the predictor's thread: ", error.what());
+  }
+}
+
+Forecaster::~Forecaster() {
+  {
+    const std::lock_guard lock(mutex_);
+    stop_ = true;
+  }
+  changed_.notify_one();
+  thread_.join();
+}
+
+uint64_t Forecaster::working_bytes(const RouteShape& shape, int context_length) {
+  const uint64_t history = 2 * shape.route() * sizeof(int32_t) + kTokenBytes;  // a growing vector is half empty
+  return static_cast<uint64_t>(context_length) * history + (kRouteViews + 2) * shape.outputs() * sizeof(float);
+}
+
+Forecast* Forecaster::begin(std::span<const Row> rows, float least_probability) {
+  begun_ = !failed();
+  coming_ = nullptr;
+  if (!begun_ || busy_.load(std::memory_order_acquire)) return nullptr;
+  change_histories([&] {
+    if (busy_.load(std::memory_order_relaxed)) return;  // it has just taken up a step before
+    asked_.tokens.clear();
+    for (const Row& row : rows) {
+      const auto history = histories_.try_emplace(row.sequence, predictor_->shape()).first;
+      asked_.tokens.push_back({row, history->second.length()});
+    }
+    asked_.least_probability = least_probability;
+    is_asked_ = true;
+    forecast_.withdraw();
+    coming_ = &forecast_;
+  });
+  if (coming_) changed_.notify_one();
+  return coming_;
+}
+
+void Forecaster::end() {
+  if (begun_) ++(coming_ && coming_->seen() ? counters_.forecasts : counters_.late_forecasts);
+  begun_ = false;
+}
+
+void Forecaster::append(int32_t sequence, std::span<const int32_t> tokens, const int32_t* routes) {
+  change_histories([&] {
+    RouteHistory& history = histories_.try_emplace(sequence, predictor_->shape()).first->second;
+    for (const int32_t token : tokens) {
+      history.append(token, routes);
+      routes += predictor_->shape().route();
+    }
+  });
+}
+
+void Forecaster::truncate(int32_t sequence, size_t length) {
+  change_histories([&] {
+    if (const auto found = histories_.find(sequence); found != histories_.end()) found->second.truncate(length);
+  });
+}
+
+void Forecaster::free(int32_t sequence) {
+  change_histories([&] { histories_.erase(sequence); });
+}
+
+// A hint that cannot be had must not end the step that it is for.
+template <typename Action>
+void Forecaster::change_histories(Action&& action) {
+  if (failed()) return;
+  const std::lock_guard lock(mutex_);
+  try {
+    action();
+  } catch (const std::exception& error) {
+    end_for_good(error.what());
+  }
+}
+
+std::string Forecaster::failure() const {
+  const std::lock_guard lock(mutex_);
+  return failure_;
+}
+
+ForecastCounters Forecaster::counters() const {
+  const std::lock_guard lock(mutex_);
+  ForecastCounters counters = counters_;
+  counters.forecast_seconds = seconds_;
+  return counters;
+}
+
+size_t Forecaster::history_length(int32_t sequence) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = histories_.find(sequence);
+  return found == histories_.end() ? 0 : found->second.length();
+}
+
+// Under the mutex.
+void Forecaster::end_for_good(const char* reason) {
+  try {
+    failure_ = reason;
+  } catch (const std::bad_alloc&) {
+    failure_ = "out of memory";  // short enough to need none
+  }
+  histories_.clear();
+  failed_.store(true, std::memory_order_release);
+}
+
+void Forecaster::run() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    changed_.wait(lock, [&] { return stop_ || is_asked_; });
+    if (stop_ || failed()) return;
+    std::swap(request_, asked_);
+    is_asked_ = false;
+    busy_.store(true, std::memory_order_relaxed);
+    lock.unlock();
+    const auto start = std::chrono::steady_clock::now();
+    std::exception_ptr error;
+    try {
+      work();
+    } catch (...) {
+      error = std::current_exception();
+    }
+    lock.lock();
+    seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    try {
+      if (error) std::rethrow_exception(error);
+    } catch (const std::exception& failure) {
+      end_for_good(failure.what());
+    } catch (...) {
+      end_for_good("an unknown error");
+    }
+    busy_.store(false, std::memory_order_release);
+  }
+}
+
+void Forecaster::work() {
+  std::fill(unused_.begin(), unused_.end(), 1.0F);
+  for (const Request::Token& token : request_.tokens) {
+    if (!read_history(token)) return;
+    add_token(token.row.token);
+  }
+  rank();
+  forecast_.publish();
+}
+
+// Whether the step is still to come: when it is over, its sequence has grown, or is gone.
+bool Forecaster::read_history(const Request::Token& token) {
+  const std::lock_guard lock(mutex_);
+  const auto found = histories_.find(token.row.sequence);
+  if (found == histories_.end() || found->second.length() != token.position) return false;
+  const RouteHistory& history = found->second;
+  match_ = history.match(token.row.token);
+  before_ = history.token(static_cast<int64_t>(token.position) - 1);
+  route_features(history, token.position, match_, views_);
+  return true;
+}
+
+void Forecaster::add_token(int32_t token) {
+  predictor_->evaluate(token, before_, match_.length, views_, hidden_, probabilities_);
+  if (hook_) hook_(probabilities_);
+  for (size_t i = 0; i < unused_.size(); ++i) {
+    const float probability = probabilities_[i];
+    if (!(probability >= 0 && probability <= 1)) {
+      fail(ErrorCode::kInternal, "the predictor gave ", probability, " as a probability");
+    }
+    unused_[i] *= 1 - probability;
+  }
+}
+
+// The probable experts of each layer, the most probable first.
+void Forecaster::rank() {
+  const RouteShape& shape = predictor_->shape();
+  const float most_unused = 1 - request_.least_probability;
+  for (int32_t layer = 0; layer < shape.layers; ++layer) {
+    std::vector<int32_t>& experts = forecast_.experts()[leading_dense_layers_ + static_cast<size_t>(layer)];
+    const float* unused = unused_.data() + int64_t{layer} * shape.experts;
+    experts.clear();
+    for (int32_t e = 0; e < shape.experts; ++e) {
+      if (unused[e] <= most_unused) experts.push_back(e);
+    }
+    std::sort(experts.begin(), experts.end(),
+              [&](int32_t a, int32_t b) { return std::pair(unused[a], a) < std::pair(unused[b], b); });
+  }
+}
+
+}  // namespace moeflow

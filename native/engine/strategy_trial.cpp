@@ -1,0 +1,82 @@
+#include "engine/strategy_trial.h"
+
+#include <algorithm>
+
+namespace moeflow {
+namespace {
+
+double median(std::vector<double> values) {
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
+
+}  // namespace
+
+StrategyTrial::StrategyTrial(size_t candidates) : seconds_(candidates), dropped_(candidates) {
+  for (auto& list : seconds_) list.reserve(kTurns * kTurn);
+}
+
+void StrategyTrial::record(int rows, double seconds) {
+  if (seconds_.size() < 2) return;
+  if (rows != rows_) {
+    rows_ = rows;
+    best_ = 0;
+    rest_ = kRest;
+    waiting_ = kWarmUp;
+  }
+  if (waiting_ > 0) {
+    if (--waiting_ == 0) begin();
+    return;
+  }
+  if (step_ >= kTurn / 2) seconds_[turn_].push_back(seconds);
+  if (++step_ == kTurn) end_turn();
+}
+
+void StrategyTrial::begin() {
+  turn_ = 0;
+  round_ = 0;
+  step_ = 0;
+  for (auto& list : seconds_) list.clear();
+  std::fill(dropped_.begin(), dropped_.end(), false);
+}
+
+// Passes the turn on to the next who is still in.
+void StrategyTrial::end_turn() {
+  step_ = 0;
+  do {
+    if (++turn_ < seconds_.size()) continue;
+    turn_ = 0;
+    if (++round_ == kTurnsOfHopeless) drop_hopeless();
+    if (round_ == kTurns || std::count(dropped_.begin(), dropped_.end(), false) == 1) {
+      decide();
+      return;
+    }
+  } while (dropped_[turn_]);
+}
+
+void StrategyTrial::drop_hopeless() {
+  std::vector<double> medians;
+  for (const auto& list : seconds_) medians.push_back(median(list));
+  const double least = *std::min_element(medians.begin(), medians.end());
+  for (size_t i = 0; i < medians.size(); ++i) dropped_[i] = medians[i] > least * (1 + kHopeless);
+}
+
+void StrategyTrial::decide() {
+  median_seconds_.clear();
+  for (const auto& list : seconds_) median_seconds_.push_back(median(list));
+  const size_t before = best_;
+  double least = median_seconds_[before] * (1 - kNoise);
+  for (size_t i = 0; i < median_seconds_.size(); ++i) {
+    // One that has been dropped may have been measured at a better time than those that went on.
+    if (dropped_[i] || median_seconds_[i] >= least) continue;
+    least = median_seconds_[i];
+    best_ = i;
+  }
+  // The first choice of all has nothing to be compared with.
+  rest_ = best_ == before && trials_ > 0 ? std::min(2 * rest_, kLongestRest) : kRest;
+  waiting_ = rest_;
+  ++trials_;
+}
+
+}  // namespace moeflow

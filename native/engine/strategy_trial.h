@@ -1,0 +1,60 @@
+// Finds out by trying which way to look ahead is fastest, now and then again. What is best depends on the model, the
+// text, the disk and what else the machine does: a farther look hides a longer read, but more of what it sees does not
+// come true, and where the disk is the limit every byte too many costs.
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+namespace moeflow {
+
+class StrategyTrial {
+ public:
+  // Among so many; the first is the one to begin with.
+  explicit StrategyTrial(size_t candidates);
+
+  // The candidate for the next step.
+  size_t current() const { return trying() ? turn_ : best_; }
+  // The one that was fastest so far.
+  size_t best() const { return best_; }
+  // A step with so many generated tokens took so long. Another number of tokens than before begins anew with the first
+  // candidate: such steps are not comparable.
+  void record(int rows, double seconds);
+
+  // How many trials have come to an end, and what the last one found.
+  size_t trials() const { return trials_; }
+  const std::vector<double>& median_seconds() const { return median_seconds_; }  // [candidate]; empty before the first
+
+ private:
+  static constexpr int kWarmUp = 64;  // steps before the first trial, in which the cache fills
+  static constexpr int kTurn = 4;  // steps of a candidate; the first half does not count, as the one before still shows
+  static constexpr int kTurns = 4;  // of each candidate, one after another, so that a change of the disk hits them all
+  static constexpr int kRest = 1000;  // steps until the next trial; twice as many whenever one changes nothing
+  static constexpr int kLongestRest = 8000;
+  // One that is not faster by this is no reason to change.
+  static constexpr double kNoise = 0.02;
+  // One that is slower by this after so many turns has no more, so that trying costs little.
+  static constexpr double kHopeless = 0.25;
+  static constexpr int kTurnsOfHopeless = 2;
+
+  bool trying() const { return waiting_ == 0; }
+  void begin();
+  void end_turn();
+  void drop_hopeless();
+  void decide();
+
+  size_t best_ = 0;
+  int rows_ = 0;
+  int rest_ = kRest;
+  int waiting_ = kWarmUp;  // steps until the next trial; 0: it is under way
+  size_t trials_ = 0;
+  std::vector<double> median_seconds_;
+  // The trial under way.
+  size_t turn_ = 0;  // whose it is
+  int round_ = 0;    // turns that everybody has had
+  int step_ = 0;     // of the turn
+  std::vector<std::vector<double>> seconds_;
+  std::vector<bool> dropped_;
+};
+
+}  // namespace moeflow

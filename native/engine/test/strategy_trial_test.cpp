@@ -1,0 +1,118 @@
+// Ways to look ahead are tried in turns, and the fastest is taken.
+#include "engine/strategy_trial.h"
+
+#include <doctest/doctest.h>
+
+#include <functional>
+#include <vector>
+
+using namespace moeflow;
+
+namespace {
+
+using Steps = std::vector<int>;
+
+// Runs steps that take as long as their candidate; returns how many each candidate had.
+Steps run(StrategyTrial& trial, int steps, const std::vector<double>& seconds, int rows = 1) {
+  Steps used(seconds.size());
+  for (int i = 0; i < steps; ++i) {
+    const size_t candidate = trial.current();
+    ++used[candidate];
+    trial.record(rows, seconds[candidate]);
+  }
+  return used;
+}
+
+}  // namespace
+
+TEST_CASE("the first candidate is used at first, then all take turns, then the fastest is kept for long") {
+  StrategyTrial trial(3);
+  const std::vector<double> seconds = {1.1, 1.0, 0.9};
+  CHECK(run(trial, 64, seconds) == Steps{64, 0, 0});
+  CHECK(trial.median_seconds().empty());
+  CHECK(run(trial, 48, seconds) == Steps{16, 16, 16});
+  CHECK(trial.median_seconds() == seconds);
+  CHECK(trial.best() == 2);
+  CHECK(run(trial, 1000, seconds) == Steps{0, 0, 1000});
+  CHECK(run(trial, 48, seconds) == Steps{16, 16, 16});
+}
+
+TEST_CASE("what has become slower is left at the next trial") {
+  StrategyTrial trial(2);
+  run(trial, 64 + 32 + 900, {0.8, 1.0});
+  CHECK(trial.best() == 0);
+  run(trial, 100 + 32, {1.0, 0.8});
+  CHECK(trial.best() == 1);
+}
+
+TEST_CASE("single slow steps and small differences decide nothing") {
+  StrategyTrial trial(2);
+  for (int i = 0; i < 64 + 32; ++i) trial.record(1, i % 13 == 0 ? 50 : (trial.current() == 0 ? 1.0 : 0.99));
+  CHECK(trial.trials() == 1);
+  CHECK(trial.best() == 0);
+}
+
+TEST_CASE("a candidate that is much slower has two turns, not four, and may come back in the next trial") {
+  StrategyTrial trial(3);
+  std::vector<double> seconds = {1.0, 1.3, 1.1};
+  run(trial, 64, seconds);
+  CHECK(run(trial, 40, seconds) == Steps{16, 8, 16});
+  CHECK(trial.trials() == 1);
+  CHECK(trial.best() == 0);
+  CHECK(run(trial, 1000, seconds) == Steps{1000, 0, 0});
+  seconds[1] = 0.9;
+  CHECK(run(trial, 48, seconds) == Steps{16, 16, 16});
+  CHECK(trial.best() == 1);
+}
+
+TEST_CASE("the one in use is dropped too where another is much faster") {
+  StrategyTrial trial(2);
+  run(trial, 64, {2.0, 1.0});
+  // Then only one is left, and nothing to find out.
+  CHECK(run(trial, 16, {2.0, 1.0}) == Steps{8, 8});
+  CHECK(trial.trials() == 1);
+  CHECK(trial.best() == 1);
+}
+
+TEST_CASE("trials become rarer as long as they change nothing, up to a bound") {
+  StrategyTrial trial(2);
+  const std::vector<double> seconds = {1.0, 1.1};
+  run(trial, 64, seconds);
+  for (const int rest : {1000, 2000, 4000, 8000, 8000}) {
+    CHECK(run(trial, 32, seconds) == Steps{16, 16});
+    CHECK(run(trial, rest, seconds) == Steps{rest, 0});
+  }
+  // The choice changes, so that it must prove itself anew.
+  const std::vector<double> other = {1.1, 1.0};
+  CHECK(run(trial, 32, other) == Steps{16, 16});
+  CHECK(run(trial, 1000, other) == Steps{0, 1000});
+  CHECK(run(trial, 32, other) == Steps{16, 16});
+}
+
+TEST_CASE("another number of tokens per step begins anew") {
+  StrategyTrial trial(2);
+  const std::vector<double> seconds = {1.0, 0.8};
+  run(trial, 200, seconds);
+  CHECK(trial.current() == 1);
+  trial.record(4, 1.0);
+  CHECK(run(trial, 63, seconds, 4) == Steps{63, 0});
+  CHECK(run(trial, 32, seconds, 4) == Steps{16, 16});
+}
+
+TEST_CASE("trying costs little, and leaves nobody far behind: within 3% of the best candidate in the long run") {
+  const std::vector<double> seconds = {1.15, 2.0, 1.1, 1.2, 1.5, 1.0, 1.04, 1.01, 1.05};
+  StrategyTrial trial(seconds.size());
+  double sum = 0;
+  constexpr int kSteps = 4000;
+  for (int i = 0; i < kSteps; ++i) {
+    sum += seconds[trial.current()];
+    trial.record(1, seconds[trial.current()]);
+  }
+  CHECK(sum / kSteps < 1.03);
+}
+
+TEST_CASE("one candidate alone is never tried") {
+  StrategyTrial trial(1);
+  CHECK(run(trial, 5000, {1.0}) == Steps{5000});
+  CHECK(trial.trials() == 0);
+}

@@ -1,0 +1,20 @@
+/** Weights of route predictors whose answers are known. */
+
+import type { NativeRouteWeights } from '../../lib/native.js';
+import { matchLengths, sizeOf, weightShapes } from '../../predictor/weights.js';
+
+/** Nearly sure that a token takes the route of the one before. */
+export function previousTokenWeights(shape: {
+  layers: number;
+  experts: number;
+  expertsUsed: number;
+}): NativeRouteWeights {
+  const sizes = { ...shape, tokenWidth: 2, hidden: 3, tokens: 0 };
+  const arrays = Object.fromEntries(
+    Object.entries(weightShapes(sizes)).map(([name, array]) => [name, new Float32Array(sizeOf(array))]),
+  ) as Omit<NativeRouteWeights, keyof typeof sizes>;
+  arrays.outputBias.fill(-10);
+  // The first view is the previous token's route.
+  arrays.direct.fill(20, 0, matchLengths * shape.layers * shape.experts);
+  return { ...arrays, ...sizes, tokens: new Int32Array() };
+}
