@@ -6,9 +6,9 @@
  * Sequences are computed one by one, so that none is padded to the length of another.
  */
 
-import type { Tensor, Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
+import type { Tensor, Tensor2D } from '@tensorflow/tfjs-core';
 import type { TensorFlow } from '../backend.js';
-import { distanceBias, distanceGradient } from './distances.js';
+import { distanceBiases, distanceGradient } from './distances.js';
 import { add, attention, linear, relu, rmsNorm, times, type WeightNodes } from './layers.js';
 import { type Node, Tape } from './tape.js';
 import { headName, type PaperWeights, paperShapeOf, paperShapes, tableName } from './weights.js';
@@ -88,8 +88,8 @@ export function paperGradients(
     table.set(slopeOf(vectors.decoder), input.prompt.length * weights.width);
     gradients[tableName] = table;
     for (const stack of stacks) {
-      const [heads, tokens] = biases[stack].value.shape;
-      gradients[`${stack}.distances`] = distanceGradient(slopeOf(biases[stack]), heads, tokens, isCausal(stack));
+      const tokens = vectors[stack].value.shape[0];
+      gradients[`${stack}.distances`] = distanceGradient(biases[stack].map(slopeOf), tokens, isCausal(stack));
     }
     return { loss: loss.dataSync()[0] as number, gradients };
   });
@@ -105,8 +105,8 @@ interface Passed {
   nodes: Record<string, Node>;
   /** Token vectors. */
   vectors: Record<Stack, Node<Tensor2D>>;
-  /** Of the scores, by the distance of tokens. */
-  biases: Record<Stack, Node<Tensor3D>>;
+  /** [heads] of the scores, by the distance of tokens. */
+  biases: Record<Stack, Node<Tensor2D>[]>;
 }
 
 function pass(
@@ -119,11 +119,12 @@ function pass(
   const { tf } = tape;
   const nodes = Object.fromEntries(Object.entries(tensors).map(([name, value]) => [name, { value }]));
   const vectors = { encoder: tokenVectors(tf, weights, prompt), decoder: tokenVectors(tf, weights, decoded) };
-  const biasOf = (stack: Stack): Node<Tensor3D> => {
+  const biasesOf = (stack: Stack) => {
     const table = weights.arrays[`${stack}.distances`] as Float32Array;
-    return { value: distanceBias(tf, table, weights.heads, vectors[stack].value.shape[0], isCausal(stack)) };
+    const tokens = vectors[stack].value.shape[0];
+    return distanceBiases(tf, table, weights.heads, tokens, isCausal(stack)).map((value) => ({ value }));
   };
-  const biases = { encoder: biasOf('encoder'), decoder: biasOf('decoder') };
+  const biases = { encoder: biasesOf('encoder'), decoder: biasesOf('decoder') };
   const encoded = blocks(tape, weights, nodes, 'encoder', vectors.encoder, biases.encoder, undefined, dropout);
   const last = blocks(tape, weights, nodes, 'decoder', vectors.decoder, biases.decoder, encoded, dropout);
   return { logits: linear(tape, last, nodes[headName] as Node), nodes, vectors, biases };
@@ -136,7 +137,7 @@ function blocks(
   w: WeightNodes,
   stack: Stack,
   vectors: Node<Tensor2D>,
-  bias: Node<Tensor3D>,
+  biases: readonly Node<Tensor2D>[],
   encoded: Node<Tensor2D> | undefined,
   dropout: Dropout | undefined,
 ): Node<Tensor2D> {
@@ -148,7 +149,7 @@ function blocks(
   let x = dropped(vectors);
   for (let block = 0; block < weights.blocks; block++) {
     const name = `${stack}.${block}`;
-    x = residual(x, `${name}.self`, (normed) => attention(tape, w, `${name}.self`, heads, normed, normed, bias));
+    x = residual(x, `${name}.self`, (normed) => attention(tape, w, `${name}.self`, heads, normed, normed, biases));
     if (encoded) {
       x = residual(x, `${name}.cross`, (normed) => attention(tape, w, `${name}.cross`, heads, normed, encoded));
     }
