@@ -24,10 +24,7 @@ export function linear(tape: Tape, x: Node<Tensor2D>, matrix: Node): Node<Tensor
   const m = matrix.value as Tensor2D;
   return tape.step([x, matrix], () => ({
     value: tf.matMul(x.value, m),
-    back: (slope) => [
-      tf.matMul(slope as Tensor2D, turned(tf, m)),
-      tf.matMul(turned(tf, x.value), slope as Tensor2D),
-    ],
+    back: (slope) => [tf.matMul(slope as Tensor2D, turned(tf, m)), tf.matMul(turned(tf, x.value), slope as Tensor2D)],
   }));
 }
 

@@ -67,7 +67,11 @@ export function paperShapeOf({ tokens, arrays: _, ...sizes }: PaperWeights): Pap
 }
 
 /** As T5 begins; a head as PyTorch begins a linear layer, which is what the prototype puts in place of T5's. */
-export function initialPaperWeights(shape: Omit<PaperShape, 'vocabulary'>, tokens: Int32Array, seed: number): PaperWeights {
+export function initialPaperWeights(
+  shape: Omit<PaperShape, 'vocabulary'>,
+  tokens: Int32Array,
+  seed: number,
+): PaperWeights {
   const { width, heads, headWidth, inner } = shape;
   const random = uniforms(seed);
   const deviation = (name: string) => {

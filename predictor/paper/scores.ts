@@ -1,0 +1,42 @@
+/** The paper's predictor on the rows of a data set. */
+
+import type { TensorFlow } from '../backend.js';
+import type { Scorer } from '../evaluate.js';
+import { rowsOfTokens } from '../network.js';
+import { paperInput } from './input.js';
+import { paperProbabilities, paperTensors } from './network.js';
+import type { Window } from './sequences.js';
+import type { PaperWeights } from './weights.js';
+
+/** Windows whose scores are kept, as their rows are asked for one after another, or those of several sequences in turn. */
+const keptWindows = 64;
+
+/** Scores of rows: [rows][layers * experts] probabilities. @param windows those of the data set, or of the rows asked for */
+export function paperScores(windows: readonly Window[], weights: PaperWeights, tf: TensorFlow): Scorer {
+  const outputs = weights.layers * weights.experts;
+  const rowOf = rowsOfTokens(weights.tokens);
+  const places = new Map<number, { window: Window; at: number }>();
+  for (const window of windows) window.rows.forEach((row, at) => places.set(row, { window, at }));
+  const kept = new Map<Window, Float32Array>();
+  const scoresOf = (window: Window) => {
+    const found = kept.get(window);
+    if (found) return found;
+    const tensors = paperTensors(tf, weights);
+    const scores = paperProbabilities(tf, weights, tensors, paperInput(window, rowOf));
+    tf.dispose(tensors);
+    const [oldest] = kept.keys();
+    if (kept.size >= keptWindows) kept.delete(oldest as Window);
+    kept.set(window, scores);
+    return scores;
+  };
+  return (rows) => {
+    const scores = new Float32Array(rows.length * outputs);
+    rows.forEach((row, i) => {
+      const place = places.get(row);
+      if (!place) throw new RangeError(`row ${row} is in no window`);
+      const { window, at } = place;
+      scores.set(scoresOf(window).subarray(at * outputs, (at + 1) * outputs), i * outputs);
+    });
+    return scores;
+  };
+}
