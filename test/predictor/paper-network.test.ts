@@ -97,10 +97,12 @@ describe('the gradients', () => {
     };
     const { loss, gradients } = gradientsOf();
     expect(loss).toBeCloseTo(lossByHand(predict(weights, input), targets, counted), 4);
-    const summed = { ...gradients, [tableName]: new Float32Array((tokens.length + 1) * tiny.width) };
+    const table = new Float32Array((tokens.length + 1) * tiny.width);
+    const summed: Record<string, Float32Array> = { ...gradients, [tableName]: table };
     [...input.prompt, ...input.decoded].forEach((row, i) => {
       for (let at = 0; at < tiny.width; at++) {
-        summed[tableName][row * tiny.width + at] += gradients[tableName]?.[i * tiny.width + at] as number;
+        const to = row * tiny.width + at;
+        table[to] = (table[to] as number) + (gradients[tableName]?.[i * tiny.width + at] as number);
       }
     });
     const random = uniforms(7);
