@@ -8,8 +8,8 @@ import { paperProbabilities, paperTensors } from './network.js';
 import type { Window } from './sequences.js';
 import type { PaperWeights } from './weights.js';
 
-/** Windows whose scores are kept, as their rows are asked for one after another, or those of several sequences in turn. */
-const keptWindows = 64;
+/** Values that are kept, as a window's rows are asked for one after another, or those of several windows in turn: 512 MiB. */
+const mostKept = 2 ** 27;
 
 /** Scores of rows: [rows][layers * experts] probabilities. @param windows those of the data set, or of the rows asked for */
 export function paperScores(windows: readonly Window[], weights: PaperWeights, tf: TensorFlow): Scorer {
@@ -18,15 +18,20 @@ export function paperScores(windows: readonly Window[], weights: PaperWeights, t
   const places = new Map<number, { window: Window; at: number }>();
   for (const window of windows) window.rows.forEach((row, at) => places.set(row, { window, at }));
   const kept = new Map<Window, Float32Array>();
+  let keptValues = 0;
   const scoresOf = (window: Window) => {
     const found = kept.get(window);
     if (found) return found;
     const tensors = paperTensors(tf, weights);
     const scores = paperProbabilities(tf, weights, tensors, paperInput(window, rowOf));
     tf.dispose(tensors);
-    const [oldest] = kept.keys();
-    if (kept.size >= keptWindows) kept.delete(oldest as Window);
     kept.set(window, scores);
+    keptValues += scores.length;
+    for (const [oldest, values] of kept) {
+      if (keptValues <= mostKept || oldest === window) break;
+      kept.delete(oldest);
+      keptValues -= values.length;
+    }
     return scores;
   };
   return (rows) => {

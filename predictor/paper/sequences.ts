@@ -22,7 +22,7 @@ export interface Window {
  *
  * The tokens from a sequence's first decoded one on are predicted after the last of its prompt, and the prompt's own tokens
  * without one. A sequence of only prompt tokens, or of only decoded ones, is cut into windows, of each of which the first
- * quarter is taken for the prompt of the rest.
+ * quarter is taken for the prompt of the rest. Windows without a row are left out.
  */
 export async function readWindows(trace: Trace, routes: RouteRows): Promise<Window[]> {
   const { layers, k } = trace;
@@ -51,7 +51,8 @@ export async function readWindows(trace: Trace, routes: RouteRows): Promise<Wind
       tokens: Int32Array.from(tokens),
       rows: Int32Array.from(hasRoute, (has) => (has ? row++ : -1)),
     };
-    return decodes && prompt > 0 ? windowsAfter(whole, prompt) : windowsWithin(whole);
+    const windows = decodes && prompt > 0 ? windowsAfter(whole, prompt) : windowsWithin(whole);
+    return windows.filter(({ rows }) => rows.some((row) => row >= 0));
   });
 }
 

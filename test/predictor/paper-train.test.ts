@@ -85,6 +85,19 @@ describe('training', () => {
     expect(other.weights.arrays.head).not.toEqual(first.weights.arrays.head);
   });
 
+  test('does with prompts, layers and tokens that were not recorded', async () => {
+    const made: MadeToken[] = Array.from({ length: 8 * 16 }, (_, i) => {
+      const at = i % 16;
+      const route = at < 4 || at % 5 === 0 ? [-1, -1] : [at % 3 === 0 ? -1 : 2, 3];
+      return { sequence: i >> 4, token: at % 4, phase: at < 4 ? PREFILL : DECODE, route };
+    });
+    const options = { ...tiny, epochs: 20, bodyRate: 0.02, headRate: 0.02 };
+    const trained = await trainPaperPredictor(traceOf(4, made), { ...options, holdout: 'even-odd' });
+    expect(trained.evaluation.rows).toBe(4 * 9);
+    expect(trained.afterPrompts.rows).toBe(4 * 9);
+    expect(trained.recall).toBe(1);
+  });
+
   test('stops when it is told to', async () => {
     const controller = new AbortController();
     const training = trainPaperPredictor(lawfulTrace(8, 8), {
