@@ -21,7 +21,7 @@ export interface PaperTrainOptions extends Partial<PaperSizes> {
   holdout?: Holdout;
   /** Of first weights, order, cuts and dropout. Default 0. */
   seed?: number;
-  /** Most passes over the training tokens; fewer when three in a row did not help. Default 50, the prototype's. */
+  /** Most passes over the training tokens; fewer when eight in a row did not help. Default 50, the prototype's. */
   epochs?: number;
   /** Windows of a batch. Default 4; the prototype, which has far more of them, takes 16. */
   batchWindows?: number;
@@ -78,7 +78,7 @@ const defaults = {
   dropout: 0.1,
 };
 /** Epochs without a lower validation loss after which training ends. */
-const patience = 3;
+const patience = 8;
 
 /**
  * Trains the paper's predictor on a trace with token ids and measures it on the sequences that were held out.
