@@ -6,7 +6,8 @@
 const beta1 = 0.9;
 const beta2 = 0.999;
 const epsilon = 1e-8;
-const decay = 0.01;
+/** Of weights, where nothing else is asked for. */
+const usualDecay = 0.01;
 
 /** Of one array. */
 export interface Moments {
@@ -19,8 +20,15 @@ export function noMoments(size: number): Moments {
 }
 
 /** Moves all values once; `step` counts from 1. */
-export function adam(values: Float32Array, gradient: Float32Array, moments: Moments, rate: number, step: number): void {
-  update(values, gradient, moments, 0, values.length, scaleOf(rate, step));
+export function adam(
+  values: Float32Array,
+  gradient: Float32Array,
+  moments: Moments,
+  rate: number,
+  step: number,
+  decay = usualDecay,
+): void {
+  update(values, gradient, moments, 0, values.length, scaleOf(rate, step, decay));
 }
 
 /**
@@ -37,6 +45,7 @@ export function adamOfRows(
   moments: Moments,
   rate: number,
   step: number,
+  decay = usualDecay,
 ): void {
   const sums = new Map<number, Float32Array>();
   rows.forEach((row, i) => {
@@ -45,7 +54,7 @@ export function adamOfRows(
     if (!sum) sums.set(row, part.slice());
     else for (let at = 0; at < width; at++) sum[at] = (sum[at] as number) + (part[at] as number);
   });
-  const scale = scaleOf(rate, step);
+  const scale = scaleOf(rate, step, decay);
   for (const [row, sum] of sums) update(table, sum, moments, row * width, width, scale);
 }
 
@@ -55,7 +64,7 @@ interface Scale {
   correction: number;
 }
 
-function scaleOf(rate: number, step: number): Scale {
+function scaleOf(rate: number, step: number, decay: number): Scale {
   return { kept: 1 - rate * decay, rate: rate / (1 - beta1 ** step), correction: 1 / (1 - beta2 ** step) };
 }
 

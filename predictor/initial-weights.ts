@@ -39,6 +39,6 @@ function logit(chance: number): number {
 }
 
 /** Box and Muller. */
-function gaussian(random: () => number): number {
+export function gaussian(random: () => number): number {
   return Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
 }

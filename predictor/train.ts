@@ -187,6 +187,7 @@ function popularity({ dataset, shape }: RouteRows, rows: Int32Array): Float64Arr
   return uses.map((count) => count / rows.length);
 }
 
-function defined<T extends object>(options: T): Partial<T> {
+/** Without what is undefined. */
+export function defined<T extends object>(options: T): Partial<T> {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Partial<T>;
 }

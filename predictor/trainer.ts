@@ -81,7 +81,7 @@ export class Trainer {
 }
 
 /** Factors that leave out a share of the values and keep the mean. */
-function dropout(size: number, share: number, random: () => number): Float32Array {
+export function dropout(size: number, share: number, random: () => number): Float32Array {
   const factors = new Float32Array(size);
   for (let i = 0; i < size; i++) factors[i] = random() < share ? 0 : 1 / (1 - share);
   return factors;
