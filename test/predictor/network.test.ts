@@ -71,7 +71,11 @@ describe('the network', () => {
       const tableRows = name === 'current' ? input.currentRows : input.previousRows;
       for (let i = 0; i < 6; i++) {
         const at = Math.floor(random() * weights[name].length);
-        const [up, here, down] = [0.01, 0, -0.01].map((change) => lossWith(name, at, change)) as [number, number, number];
+        const [up, here, down] = [0.01, 0, -0.01].map((change) => lossWith(name, at, change)) as [
+          number,
+          number,
+          number,
+        ];
         // Where a hidden value passes nought there is no slope.
         if (Math.abs(up - 2 * here + down) > 0.1 * Math.abs(up - down) + 1e-6) continue;
         const slope = (up - down) / 0.02;
