@@ -1,5 +1,5 @@
 // npm run demo: the small model that comes with the repository, in memory as a whole, then in so little that its experts have
-// to be swapped. The text is the same.
+// to be swapped, without and with the predictor that was trained for it. The text is the same.
 import { spawnSync } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -48,14 +48,26 @@ show(whole);
 const refused = generate('--ram', '1MiB');
 const least = Number(/at least (\d+) MiB are needed/.exec(refused.stderr)?.[1]);
 if (!least) fail(refused);
-console.log(`In a budget of ${least + 2} MiB (--ram ${least + 2}MiB), which does not hold them all:\n`);
-const swapped = generate('--ram', `${least + 2}MiB`);
-show(swapped);
-if (swapped.stdout !== whole.stdout) {
-  console.error('demo: the two texts differ');
-  process.exit(1);
+const budget = `${least + 4}MiB`;
+const hitRates = {};
+for (const [words, ...flags] of [
+  ['nothing fetched ahead', '--prefetch', 'none', '--predictor', 'none'],
+  ['experts fetched ahead as the trained predictor says', '--prefetch', 'route-path'],
+]) {
+  console.log(
+    `In a budget of ${budget}, which does not hold them all, ${words} (${['--ram', budget, ...flags].join(' ')}):\n`,
+  );
+  const swapped = generate('--ram', budget, ...flags);
+  show(swapped);
+  if (swapped.stdout !== whole.stdout) {
+    console.error('demo: the two texts differ');
+    process.exit(1);
+  }
+  hitRates[words] = /hit rate ([\d.]+ ?%)/.exec(swapped.stderr)?.[1];
+  if (!hitRates[words]) {
+    console.error('demo: all experts were in memory, nothing was swapped');
+    process.exit(1);
+  }
 }
-if (!swapped.stderr.includes('hit rate')) {
-  console.error('demo: all experts were in memory, nothing was swapped');
-  process.exit(1);
-}
+console.log('Experts that were in memory when they were needed:');
+for (const [words, rate] of Object.entries(hitRates)) console.log(`  ${rate}  ${words}`);

@@ -38,7 +38,7 @@ export async function loadModel(path: string | string[], options: LoadModelOptio
   try {
     const wanted = nativeLoadOptions(path, options);
     const reads = await readSettings(addon, wanted, flag);
-    const predictor = await findPredictor(options.predictor ?? 'auto', wanted.paths);
+    const predictor = await findPredictor(options.predictor ?? 'auto', wanted);
     const predicting = { ...wanted, ...reads, predictor: predictor?.weights };
     const native = await addon.Model.load(predicting, flag, onProgress && report);
     const metadata = await native.metadata();

@@ -15,7 +15,7 @@ export async function planMemory(path: string | string[], options: LoadModelOpti
   checkLoadOptions(path, options, 'planMemory options');
   try {
     const wanted = nativeLoadOptions(path, options);
-    const predictor = await findPredictor(options.predictor ?? 'auto', wanted.paths);
+    const predictor = await findPredictor(options.predictor ?? 'auto', wanted);
     return memoryUse(await nativeAddon().plan({ ...wanted, predictor: predictor?.weights }));
   } catch (error) {
     throw fromNative(error);

@@ -4,9 +4,12 @@ import { expect, onTestFinished } from 'vitest';
 import { type LoadModelOptions, loadModel, type Model } from '../../lib/index.js';
 import { demoModel } from './fixtures.js';
 
-/** Loads a model for the running test. Two threads unless told otherwise: work is shared, and no machine is overrun. */
+/**
+ * Loads a model for the running test. Two threads unless told otherwise: work is shared, and no machine is overrun. Without
+ * the predictor that is beside the demo model, which has tests of its own.
+ */
 export async function load(path: string | string[], options: LoadModelOptions = {}): Promise<Model> {
-  const model = await loadModel(path, { threads: 2, ...options });
+  const model = await loadModel(path, { threads: 2, predictor: 'none', ...options });
   onTestFinished(() => model.dispose());
   return model;
 }

@@ -1,0 +1,34 @@
+/** What a prediction costs: features and network, with weights of no meaning. */
+
+import { nativeAddon } from '../../lib/native.js';
+import { below, uniforms } from '../../lib/random.js';
+import { initialWeights } from '../../predictor/initial-weights.js';
+import type { RouteShape } from '../../predictor/weights.js';
+
+/** The median of twenty runs over `rows` tokens, each with a history of two hundred. */
+export function predictionMilliseconds(shape: RouteShape, rows: number): number {
+  const { layers, experts, expertsUsed } = shape;
+  const random = uniforms(1);
+  const dataset = new (nativeAddon().RouteDataset)(shape);
+  const length = 200;
+  const last: number[] = [];
+  for (let row = 0; row < rows; row++) {
+    const tokens = Int32Array.from({ length }, () => below(100, random));
+    const routes = Int32Array.from({ length: length * layers * expertsUsed }, (_, i) => {
+      const step = experts / expertsUsed;
+      return Math.floor((i % expertsUsed) * step) + below(Math.floor(step), random);
+    });
+    dataset.add(tokens, routes);
+    last.push((row + 1) * length - 1);
+  }
+  const sizes = { ...shape, tokenWidth: 32, hidden: 256, tokens: Int32Array.from({ length: 100 }, (_, i) => i) };
+  const popularity = new Float64Array(layers * experts).fill(expertsUsed / experts);
+  const predictor = new (nativeAddon().RoutePredictor)(initialWeights(sizes, popularity, 2));
+  const asked = Int32Array.from(last);
+  const times = Array.from({ length: 20 }, () => {
+    const began = performance.now();
+    dataset.predict(predictor, asked);
+    return performance.now() - began;
+  });
+  return times.sort((a, b) => a - b)[10] as number;
+}

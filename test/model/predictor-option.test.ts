@@ -1,0 +1,79 @@
+/** loadModel's option `predictor`. A predictor moves bytes; no token depends on it. */
+
+import { copyFileSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { InvalidFileError, type LoadModelOptions, loadModel } from '../../lib/index.js';
+import { readPredictor, writePredictor } from '../../predictor/index.js';
+import { demoModel } from '../support/fixtures.js';
+import { memoryBudget } from '../support/models.js';
+import { temporaryDirectory } from '../support/temporary-directory.js';
+
+const shipped = demoModel.replace(/\.gguf$/, '.predictor');
+
+async function generate(options: LoadModelOptions) {
+  const model = await loadModel(demoModel, { threads: 2, batchTokens: 32, contextLength: 128, ...options });
+  try {
+    const { tokens, stats } = await model.generate('In the beginning', { maxTokens: 60, seed: 1 }).result;
+    return { tokens, stats, predictor: model.info.predictor };
+  } finally {
+    await model.dispose();
+  }
+}
+
+describe('a predictor', () => {
+  it('is found beside the model and used, and changes no token', async () => {
+    const ram = await memoryBudget(6, { batchTokens: 32, contextLength: 128 });
+    const without = await generate({ ram, predictor: 'none', cache: { prefetch: 'none' } });
+    const found = await generate({ ram, cache: { prefetch: 'route-path' } });
+    const named = await generate({ ram, predictor: shipped });
+    expect(without.predictor).toBeUndefined();
+    expect(found.predictor).toEqual({ path: shipped });
+    expect(found.stats.prediction?.forecasts).toBeGreaterThan(0);
+    expect(found.stats.experts.prefetches).toBeGreaterThan(0);
+    expect(found.tokens).toEqual(without.tokens);
+    expect(named.tokens).toEqual(without.tokens);
+  });
+
+  it('that is wrong about everything changes no token either', async () => {
+    const predictor = await readPredictor(shipped);
+    const path = join(temporaryDirectory(), 'wrong.predictor');
+    const { weights } = predictor;
+    const wrong = { ...weights, output: weights.output.map((x) => -x), outputBias: weights.outputBias.map((x) => -x) };
+    await writePredictor(path, { ...predictor, weights: wrong });
+    const ram = await memoryBudget(6, { batchTokens: 32, contextLength: 128 });
+    const expected = await generate({ ram, predictor: 'none' });
+    const misled = await generate({ ram, predictor: path, cache: { prefetch: 'route-path' } });
+    expect(misled.tokens).toEqual(expected.tokens);
+    expect(misled.stats.experts.wastedPrefetches).toBeGreaterThan(0);
+  });
+
+  it('of another model is refused', async () => {
+    const path = join(temporaryDirectory(), 'other.predictor');
+    const predictor = await readPredictor(shipped);
+    await writePredictor(path, { ...predictor, model: 'another', modelHash: 'f'.repeat(64) });
+    await expect(loadModel(demoModel, { predictor: path })).rejects.toThrow(InvalidFileError);
+    await expect(loadModel(demoModel, { predictor: path })).rejects.toThrow(
+      /trained for another file \(another\).*train one/,
+    );
+  });
+
+  it('that is damaged or missing is refused by name, but ends no load that has only found it', async () => {
+    const folder = temporaryDirectory();
+    const damaged = readFileSync(shipped);
+    damaged.writeUInt8(damaged.readUInt8(damaged.length - 3) ^ 1, damaged.length - 3);
+    const model = join(folder, 'model.gguf');
+    symlinkSync(demoModel, model);
+    const beside = join(folder, 'model.predictor');
+    writeFileSync(beside, damaged);
+    await expect(loadModel(model, { predictor: beside })).rejects.toThrow(/damaged \(the checksum differs\)/);
+    await expect(loadModel(model, { predictor: join(folder, 'none.predictor') })).rejects.toMatchObject({ code: 'IO' });
+    const loaded = await loadModel(model);
+    expect(loaded.info.predictor).toEqual({ path: beside, problem: expect.stringContaining('damaged') });
+    await loaded.dispose();
+    copyFileSync(shipped, beside);
+    const sound = await loadModel(model);
+    expect(sound.info.predictor).toEqual({ path: beside });
+    await sound.dispose();
+  });
+});
