@@ -39,6 +39,16 @@ export function fromHalf(pattern: number): number {
   return sign * (1 + mantissa / 1024) * 2 ** (exponent - 15);
 }
 
+let allHalves: Float32Array | undefined;
+
+/** The numbers that many bit patterns stand for, by a table: leaves no garbage behind. */
+export function fromHalves(patterns: Uint16Array): Float32Array {
+  allHalves ??= Float32Array.from({ length: 1 << 16 }, (_, pattern) => fromHalf(pattern));
+  const values = new Float32Array(patterns.length);
+  for (let i = 0; i < patterns.length; i++) values[i] = allHalves[patterns[i] as number] as number;
+  return values;
+}
+
 /** Bits of the nearest bfloat16 number; NaN stays NaN. */
 export function toBrainFloat(value: number): number {
   float[0] = value;

@@ -1,8 +1,6 @@
 /** The predictor that a load uses: the one that is named, or one beside the model. */
 
-import { existsSync } from 'node:fs';
-import { readPredictor } from '../../predictor/file/predictor-file.js';
-import { checkFits } from '../../predictor/fits.js';
+import { existsSync, statSync } from 'node:fs';
 import { fromNative } from '../errors.js';
 import { type NativeLoadOptions, type NativeRouteWeights, nativeAddon } from '../native.js';
 import { modelHash } from '../trace/model-hash.js';
@@ -18,7 +16,7 @@ export interface FoundPredictor {
  * @param choice `none`, `auto` or a path
  * @param load what is to be loaded
  * @throws for a path: InvalidFileError when the file is damaged or for another model, MoeflowError `IO`. What `auto` finds
- * ends no load: it is left out where all experts fit in memory, and the problem is told where it is of no use.
+ * ends no load: it is left out where all experts fit in memory or there is little memory, and a problem is told.
  */
 export async function findPredictor(choice: string, load: NativeLoadOptions): Promise<FoundPredictor | undefined> {
   if (choice === 'none') return undefined;
@@ -30,8 +28,11 @@ export async function findPredictor(choice: string, load: NativeLoadOptions): Pr
   if (!model) return undefined;
   const first = model.paths[0] as string;
   const path = choice === 'auto' ? besideModel(first) : choice;
-  if (choice === 'auto' && (!existsSync(path) || (await allFit(load)))) return undefined;
+  if (choice === 'auto' && !(await isWorthIt(path, load))) return undefined;
   try {
+    // Only now, as most loads are without one.
+    const { readPredictor } = await import('../../predictor/file/predictor-file.js');
+    const { checkFits } = await import('../../predictor/fits.js');
     const predictor = await readPredictor(path);
     const { expertLayers: layers, experts, expertsUsed: k } = model;
     checkFits(predictor, { layers, experts, k, modelHash: await modelHash(first) }, path);
@@ -44,14 +45,20 @@ export async function findPredictor(choice: string, load: NativeLoadOptions): Pr
   }
 }
 
-/** Also where a load fails: it will say why. */
-async function allFit(load: NativeLoadOptions): Promise<boolean> {
-  return nativeAddon()
-    .plan(load)
-    .then(
-      ({ allExperts }) => allExperts,
-      () => true,
-    );
+/** What a predictor takes of memory, while it is read, in sizes of its file; and the share of the experts' that it may take. */
+const sizesInMemory = 4;
+const mostOfExperts = 1 / 4;
+
+/** Whether there is one, not all experts fit in memory anyway, and it leaves them enough of it. */
+async function isWorthIt(path: string, load: NativeLoadOptions): Promise<boolean> {
+  if (!existsSync(path)) return false;
+  try {
+    const { allExperts, expertBytes } = await nativeAddon().plan(load);
+    return !allExperts && sizesInMemory * statSync(path).size <= mostOfExperts * expertBytes;
+  } catch {
+    // The load will say why it fails.
+    return false;
+  }
 }
 
 /** "model.gguf" and "model-00001-of-00003.gguf" have "model.predictor". */

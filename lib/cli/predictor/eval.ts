@@ -1,9 +1,7 @@
 /** `moeflow predictor eval`. */
 
 import type { Command } from 'commander';
-import { evaluatePredictor } from '../../../predictor/compare.js';
 import type { Evaluation } from '../../../predictor/evaluate.js';
-import { readPredictor } from '../../../predictor/file/predictor-file.js';
 import { formatShare, formatTable } from '../../report/format.js';
 import type { Trace } from '../../trace/trace.js';
 import { holdout } from '../holdout.js';
@@ -44,6 +42,8 @@ export function addEval(predictor: Command): void {
 }
 
 async function evaluate(path: string, flags: EvalFlags, signal: AbortSignal): Promise<void> {
+  const { evaluatePredictor } = await import('../../../predictor/compare.js');
+  const { readPredictor } = await import('../../../predictor/file/predictor-file.js');
   const predictor = await readPredictor(path);
   const trace = await routesByFlags(flags, () => {}, signal);
   // Texts are taken for what it has not seen.

@@ -2,8 +2,7 @@
 
 import { type Command, Option } from 'commander';
 import { backends } from '../../../predictor/backend.js';
-import { writePredictor } from '../../../predictor/file/predictor-file.js';
-import { type TrainOptions, type TrainProgress, trainPredictor } from '../../../predictor/train.js';
+import type { TrainOptions, TrainProgress } from '../../../predictor/train.js';
 import { formatCount, formatShare } from '../../report/format.js';
 import { UsageError } from '../failure.js';
 import { holdout } from '../holdout.js';
@@ -58,6 +57,9 @@ export function addTrain(predictor: Command): void {
 async function train(flags: TrainFlags, signal: AbortSignal): Promise<void> {
   const { out, json, seed, epochs, hidden, tokenWidth, batchTokens, learningRate, backend } = flags;
   if (out === undefined) throw new UsageError('no output: say where the predictor is to go with --out FILE');
+  // Other commands need not hold what only this one uses.
+  const { trainPredictor } = await import('../../../predictor/train.js');
+  const { writePredictor } = await import('../../../predictor/file/predictor-file.js');
   const status = createStatus();
   const trace = await routesByFlags(flags, (tokens) => status.line(`recorded ${formatCount(tokens)} tokens`), signal);
   const sizes = { seed, epochs, hidden, tokenWidth, batchTokens, learningRate, backend };
