@@ -1,12 +1,9 @@
 /** TensorFlow.js, which trains: on whatever the user has installed. */
 
 import { MoeflowError } from '../lib/errors.js';
+import { type Backend, backends } from './backends.js';
 
 export type TensorFlow = typeof import('@tensorflow/tfjs-core');
-
-/** The fastest first. */
-export const backends = ['tfjs-node-gpu', 'tfjs-node', 'wasm', 'cpu'] as const;
-export type Backend = (typeof backends)[number];
 
 const packages: Record<Backend, string> = {
   'tfjs-node-gpu': '@tensorflow/tfjs-node-gpu',

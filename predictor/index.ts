@@ -1,6 +1,6 @@
 /** moeflow/predictor: training and trying route predictors. */
 
-export { type Backend, backends } from './backend.js';
+export { type Backend, backends } from './backends.js';
 export { type Baseline, baselines } from './baselines.js';
 export { type EvaluatePredictorOptions, evaluatePredictor, type PredictorComparison } from './compare.js';
 export type { Evaluation } from './evaluate.js';

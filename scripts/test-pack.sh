@@ -15,7 +15,7 @@ step "packing"
 npm pack --silent --pack-destination "$project" > /dev/null
 tarball=$(cd "$project" && echo *.tgz)
 contents=$(tar -tzf "$project/$tarball")
-for needed in dist/lib/index.js dist/lib/index.d.ts dist/lib/cli/main.js native/addon/addon.cpp CMakeLists.txt binding.gyp LICENSE README.md; do
+for needed in dist/lib/index.js dist/lib/index.d.ts dist/lib/cli/main.js dist/predictor/index.js native/addon/addon.cpp CMakeLists.txt binding.gyp LICENSE README.md; do
   echo "$contents" | grep -qx "package/$needed" || fail "$needed is not in the package"
 done
 if echo "$contents" | grep -vx package/docs/plan.schema.json |

@@ -1,7 +1,7 @@
 /** `moeflow predictor train`. */
 
 import { type Command, Option } from 'commander';
-import { backends } from '../../../predictor/backend.js';
+import { backends } from '../../../predictor/backends.js';
 import type { TrainOptions, TrainProgress } from '../../../predictor/train.js';
 import { formatCount, formatShare } from '../../report/format.js';
 import { UsageError } from '../failure.js';
