@@ -43,11 +43,10 @@ void RouteHistory::truncate(size_t length) {
   std::vector<int32_t> route(shape_.route());
   for (size_t position = 0; position < length; ++position) {
     std::fill(route.begin(), route.end(), -1);
-    std::vector<int32_t> filled(static_cast<size_t>(shape_.layers));
+    std::vector<size_t> filled(static_cast<size_t>(shape_.layers));
     for (const int32_t number : this->route(position)) {
-      const int32_t layer = number / shape_.experts;
-      int32_t& at = filled[static_cast<size_t>(layer)];
-      route[static_cast<size_t>(layer * shape_.used + at++)] = number % shape_.experts;
+      const auto layer = static_cast<size_t>(number / shape_.experts);
+      route[layer * static_cast<size_t>(shape_.used) + filled[layer]++] = number % shape_.experts;
     }
     kept.append(tokens_[position], route.data());
   }
