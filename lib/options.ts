@@ -106,6 +106,11 @@ export function checkOptions(options: unknown, checks: Readonly<Record<string, C
   }
 }
 
+/** Without what is undefined, so that it hides no default. */
+export function defined<T extends object>(options: T): Partial<T> {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Partial<T>;
+}
+
 function suggestion(name: string, known: string[]): string {
   const ranked = known.map((candidate) => ({
     candidate,

@@ -48,14 +48,23 @@ export function adamOfRows(
   decay = usualDecay,
 ): void {
   const sums = new Map<number, Float32Array>();
-  rows.forEach((row, i) => {
-    const part = gradient.subarray(i * width, (i + 1) * width);
-    const sum = sums.get(row);
-    if (!sum) sums.set(row, part.slice());
-    else for (let at = 0; at < width; at++) sum[at] = (sum[at] as number) + (part[at] as number);
-  });
+  addRows(sums, rows, width, gradient);
   const scale = scaleOf(rate, step, decay);
   for (const [row, sum] of sums) update(table, sum, moments, row * width, width, scale);
+}
+
+/** Adds [n][width] values to the sums of their rows. */
+export function addRows(sums: Map<number, Float32Array>, rows: Int32Array, width: number, values: Float32Array): void {
+  rows.forEach((row, i) => {
+    const part = values.subarray(i * width, (i + 1) * width);
+    const sum = sums.get(row);
+    if (sum) addTo(sum, part);
+    else sums.set(row, part.slice());
+  });
+}
+
+export function addTo(sum: Float32Array, part: Float32Array): void {
+  for (let i = 0; i < sum.length; i++) sum[i] = (sum[i] as number) + (part[i] as number);
 }
 
 interface Scale {

@@ -74,6 +74,14 @@ export function* pieces(rows: Int32Array, size: number): Generator<Int32Array> {
   for (let at = 0; at < rows.length; at += size) yield rows.subarray(at, at + size);
 }
 
+/** Each id once, rising. @throws InvalidArgumentError if some are not known */
+export function distinctTokens(lists: Iterable<Int32Array>): Int32Array {
+  const seen = new Set<number>();
+  for (const tokens of lists) for (const token of tokens) seen.add(token);
+  if (seen.has(-1)) throw new InvalidArgumentError('the trace has no token ids; record one with: moeflow trace record');
+  return Int32Array.from(seen).sort();
+}
+
 /** Sequences to learn from, to stop by, and to test on. @throws InvalidArgumentError when one of them is empty */
 export function splitSequences({
   sequences,
@@ -86,8 +94,12 @@ export function splitSequences({
     );
   }
   // Every tenth, and one at least.
-  const validation = others.filter((_, i) => i % 10 === Math.min(9, others.length - 1));
-  return { training: others.filter((sequence) => !validation.includes(sequence)), validation, testing };
+  const stopsBy = (i: number) => i % 10 === Math.min(9, others.length - 1);
+  return {
+    training: others.filter((_, i) => !stopsBy(i)),
+    validation: others.filter((_, i) => stopsBy(i)),
+    testing,
+  };
 }
 
 /** Scores of rows by a predictor's weights, evaluated natively. */

@@ -1,6 +1,6 @@
 /** Trying predictions on recorded tokens. */
 
-import { breather } from '../lib/placement/breather.js';
+import { breather } from '../lib/breather.js';
 import { pieces, type RouteRows, rowsOf, type SequenceRows } from './dataset.js';
 import { type Measures, Measuring, UnionMeasuring } from './measures.js';
 

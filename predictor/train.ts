@@ -1,14 +1,21 @@
 /** Training of the default predictor. */
 
-import { InvalidArgumentError } from '../lib/errors.js';
-import { check, checkOptions } from '../lib/options.js';
-import { breather } from '../lib/placement/breather.js';
+import { breather } from '../lib/breather.js';
+import { check, checkOptions, defined } from '../lib/options.js';
 import { shuffle, uniforms } from '../lib/random.js';
 import { checkHoldout, type Holdout } from '../lib/trace/holdout.js';
 import type { Trace } from '../lib/trace/trace.js';
 import { tensorFlow } from './backend.js';
 import { type Backend, backends } from './backends.js';
-import { pieces, predictorScores, type RouteRows, readRoutes, rowsOf, splitSequences } from './dataset.js';
+import {
+  distinctTokens,
+  pieces,
+  predictorScores,
+  type RouteRows,
+  readRoutes,
+  rowsOf,
+  splitSequences,
+} from './dataset.js';
 import { type Evaluation, evaluateScores } from './evaluate.js';
 import { type Checkpoint, readCheckpoint, removeCheckpoint, writeCheckpoint } from './file/checkpoint-file.js';
 import { type Predictor, roundedWeights } from './file/predictor-file.js';
@@ -93,39 +100,35 @@ export async function trainPredictor(trace: Trace, options: TrainOptions = {}): 
   const routes = await readRoutes(trace, holdout);
   const { training, validation, testing } = splitSequences(routes);
   const rows = rowsOf(training);
-  const tokens = tokensOf(routes, rows);
-  const begin = () => initialWeights({ ...routes.shape, ...settings, tokens }, popularity(routes, rows), settings.seed);
+  const { tokens, popularity } = countRows(routes, rows);
+  const { seed, epochs, hidden, tokenWidth, batchTokens, learningRate } = settings;
+  const first = initialWeights({ ...routes.shape, hidden, tokenWidth, tokens }, popularity, seed);
   const identity = JSON.stringify({
-    ...settings,
-    rows: rows.length,
-    tokens: tokens.length,
-    modelHash: trace.modelHash,
-    backend: undefined,
-    signal: undefined,
-    checkpoint: undefined,
+    ...{ holdout, seed, epochs, hidden, tokenWidth, batchTokens, learningRate },
+    ...{ rows: rows.length, tokens: tokens.length, modelHash: trace.modelHash },
   });
-  const saved = checkpoint === undefined ? undefined : await readCheckpoint(checkpoint, identity, begin());
+  const saved = checkpoint === undefined ? undefined : await readCheckpoint(checkpoint, identity, first);
   let state: Checkpoint = saved ?? {
     epoch: 0,
     sinceBest: 0,
     bestLoss: Number.POSITIVE_INFINITY,
-    best: begin(),
-    current: Trainer.begin(begin()),
+    best: structuredClone(first),
+    current: Trainer.begin(first),
   };
   const breathe = breather(signal);
-  const batches = Math.ceil(rows.length / settings.batchTokens);
-  while (state.epoch < settings.epochs && state.sinceBest < patience) {
-    const trainer = new Trainer(tf, state.current, { ...settings, steps: settings.epochs * batches });
+  const batches = Math.ceil(rows.length / batchTokens);
+  while (state.epoch < epochs && state.sinceBest < patience) {
+    const trainer = new Trainer(tf, state.current, { learningRate, steps: epochs * batches });
     // By epoch, so that a training that goes on does what it would have done.
-    const random = uniforms(settings.seed * 1_000_003 + state.epoch);
+    const random = uniforms(seed * 1_000_003 + state.epoch);
     const order = rows.slice();
     shuffle(order, random);
     let sum = 0;
     let batch = 0;
-    for (const piece of pieces(order, settings.batchTokens)) {
+    for (const piece of pieces(order, batchTokens)) {
       sum += trainer.step(routes.dataset.batch(piece), random);
       batch++;
-      onProgress?.({ backend, epoch: state.epoch + 1, epochs: settings.epochs, batch, batches, loss: sum / batch });
+      onProgress?.({ backend, epoch: state.epoch + 1, epochs, batch, batches, loss: sum / batch });
       await breathe();
     }
     const weights = state.current.weights;
@@ -141,7 +144,7 @@ export async function trainPredictor(trace: Trace, options: TrainOptions = {}): 
     onProgress?.({
       backend,
       epoch: state.epoch,
-      epochs: settings.epochs,
+      epochs,
       batch,
       batches,
       loss: sum / batch,
@@ -168,27 +171,17 @@ export async function trainPredictor(trace: Trace, options: TrainOptions = {}): 
   };
 }
 
-/** Ids in the rows, rising. @throws InvalidArgumentError if some are not known */
-function tokensOf({ dataset }: RouteRows, rows: Int32Array): Int32Array {
-  const seen = new Set<number>();
-  for (const piece of pieces(rows, 256)) for (const token of dataset.batch(piece).tokens) seen.add(token);
-  if (seen.has(-1)) throw new InvalidArgumentError('the trace has no token ids; record one with: moeflow trace record');
-  return Int32Array.from(seen).sort();
-}
-
-/** [layers * experts] share of the rows' tokens that use the expert. */
-function popularity({ dataset, shape }: RouteRows, rows: Int32Array): Float64Array {
+/** The ids in the rows, and of each expert, [layers * experts], the share of the rows that use it. */
+function countRows({ dataset, shape }: RouteRows, rows: Int32Array): { tokens: Int32Array; popularity: Float64Array } {
   const outputs = shape.layers * shape.experts;
   const uses = new Float64Array(outputs);
+  const ids: Int32Array[] = [];
   for (const piece of pieces(rows, 256)) {
-    dataset.batch(piece).targets.forEach((used, i) => {
+    const { tokens, targets } = dataset.batch(piece);
+    ids.push(tokens);
+    targets.forEach((used, i) => {
       uses[i % outputs] = (uses[i % outputs] as number) + used;
     });
   }
-  return uses.map((count) => count / rows.length);
-}
-
-/** Without what is undefined. */
-export function defined<T extends object>(options: T): Partial<T> {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Partial<T>;
+  return { tokens: distinctTokens(ids), popularity: uses.map((count) => count / rows.length) };
 }

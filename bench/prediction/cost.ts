@@ -4,6 +4,7 @@ import { nativeAddon } from '../../lib/native.js';
 import { below, uniforms } from '../../lib/random.js';
 import { initialWeights } from '../../predictor/initial-weights.js';
 import type { RouteShape } from '../../predictor/weights.js';
+import { median } from '../shared/statistics.js';
 
 /** The median of twenty runs over `rows` tokens, each with a history of two hundred. */
 export function predictionMilliseconds(shape: RouteShape, rows: number): number {
@@ -30,5 +31,5 @@ export function predictionMilliseconds(shape: RouteShape, rows: number): number 
     dataset.predict(predictor, asked);
     return performance.now() - began;
   });
-  return times.sort((a, b) => a - b)[10] as number;
+  return median(times);
 }

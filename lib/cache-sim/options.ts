@@ -2,7 +2,7 @@
 
 import { InvalidArgumentError } from '../errors.js';
 import { type Policy, policies } from '../experts/policies.js';
-import { check, checkOptions } from '../options.js';
+import { check, checkOptions, defined } from '../options.js';
 import { parseSize } from '../sizes.js';
 import { phases, type TraceHeader } from '../trace/trace.js';
 import { type Scope, scopes } from './capacity.js';
@@ -173,10 +173,6 @@ function expertBytesOf({ expertBytes }: CompareCachesOptions, trace: TraceHeader
 
 export function bytesOf(size: number | string): number {
   return typeof size === 'number' ? size : (parseSize(size) as number);
-}
-
-function defined<T extends object>(options: T): Partial<T> {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Partial<T>;
 }
 
 /** @throws InvalidArgumentError if there is no such expert */

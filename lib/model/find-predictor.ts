@@ -20,6 +20,9 @@ export interface FoundPredictor {
  */
 export async function findPredictor(choice: string, load: NativeLoadOptions): Promise<FoundPredictor | undefined> {
   if (choice === 'none') return undefined;
+  // Most models have none, and their headers need not be read for that.
+  if (choice === 'auto' && load.paths[0]?.endsWith('.gguf') && !existsSync(besideModel(load.paths[0])))
+    return undefined;
   const addon = nativeAddon();
   const { model } = await addon.inspect({ paths: load.paths }).catch((error) => {
     throw fromNative(error);

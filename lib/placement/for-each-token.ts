@@ -1,9 +1,9 @@
 /** Going through a trace token by token: what all that looks at tokens has in common. */
 
+import { breather } from '../breather.js';
 import { InvalidArgumentError } from '../errors.js';
 import { problemOfRow } from '../trace/check-tokens.js';
 import type { Trace, TraceHeader, TraceTokens } from '../trace/trace.js';
-import { breather } from './breather.js';
 
 /**
  * `visit` gets each token as an index in its chunk, and [layers][k] each of its experts' part of the token's output; the array is

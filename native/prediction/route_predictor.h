@@ -55,11 +55,6 @@ class RoutePredictor {
   // `before` is the token before it. Of any number of threads, each with a scratch of its own.
   void predict(const RouteHistory& history, size_t position, int32_t token, const RouteMatch& match,
                RouteScratch& scratch, std::span<float> probabilities) const;
-  // For the token that comes next.
-  void predict_next(const RouteHistory& history, int32_t token, RouteScratch& scratch,
-                    std::span<float> probabilities) const {
-    predict(history, history.length(), token, history.match(token), scratch, probabilities);
-  }
   // The second half of it: from the features alone.
   void evaluate(int32_t token, int32_t before, int32_t match_length, std::span<const float> views,
                 std::vector<float>& hidden, std::span<float> probabilities) const;

@@ -1,11 +1,13 @@
 /** The state of a training between two epochs, so that it can go on after an interruption. */
 
-import { readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { InvalidArgumentError, InvalidFileError, MoeflowError } from '../../lib/errors.js';
+import { existsSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { InvalidArgumentError, InvalidFileError } from '../../lib/errors.js';
 import type { Moments } from '../adam.js';
 import { Trainer, type TrainState } from '../trainer.js';
 import { type RouteWeights, sizeOf, sizesOf, type WeightName, weightShapes } from '../weights.js';
 import { decodeSafeTensors, encodeSafeTensors, type SafeTensors } from './safetensors.js';
+import { readWhole, writeWhole } from './whole-file.js';
 
 export interface Checkpoint {
   /** Epochs done, and since the best one. */
@@ -31,12 +33,7 @@ export async function writeCheckpoint(path: string, identity: string, checkpoint
     add('second', current.moments[name].second);
   }
   const progress = JSON.stringify({ epoch, sinceBest, bestLoss, steps: current.steps });
-  try {
-    await writeFile(`${path}.part`, encodeSafeTensors({ metadata: { identity, progress }, arrays }));
-    await rename(`${path}.part`, path);
-  } catch (error) {
-    throw new MoeflowError('IO', `cannot write ${path}: ${(error as Error).message}`, { cause: error });
-  }
+  await writeWhole(path, encodeSafeTensors({ metadata: { identity, progress }, arrays }));
 }
 
 /**
@@ -50,12 +47,8 @@ export async function readCheckpoint(
   identity: string,
   like: RouteWeights,
 ): Promise<Checkpoint | undefined> {
-  const file = await readFile(path).catch((error) => {
-    if (error.code === 'ENOENT') return undefined;
-    throw new MoeflowError('IO', `cannot read ${path}: ${error.message}`, { cause: error });
-  });
-  if (!file) return undefined;
-  const { metadata, arrays } = decodeSafeTensors(file, path);
+  if (!existsSync(path)) return undefined;
+  const { metadata, arrays } = decodeSafeTensors(await readWhole(path), path);
   if (metadata.identity !== identity) {
     throw new InvalidArgumentError(
       `${path} is left from a training with other settings or tokens; delete it to begin anew`,

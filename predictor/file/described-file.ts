@@ -1,12 +1,12 @@
 /** Arrays in a safetensors file with a description in its metadata, and a checksum over them. */
 
 import { createHash } from 'node:crypto';
-import { readFile, rename, writeFile } from 'node:fs/promises';
-import { InvalidFileError, MoeflowError } from '../../lib/errors.js';
+import { InvalidFileError } from '../../lib/errors.js';
 import { check, checkOptions } from '../../lib/options.js';
 import { version } from '../../lib/version.js';
 import { sizeOf } from '../weights.js';
-import { decodeSafeTensors, encodeSafeTensors, type NamedArray, type SafeTensors } from './safetensors.js';
+import { asRead, decodeSafeTensors, encodeSafeTensors, type NamedArray, type SafeTensors } from './safetensors.js';
+import { readWhole, writeWhole } from './whole-file.js';
 
 const formatVersion = 1;
 
@@ -51,16 +51,8 @@ export async function writeDescribed(
   arrays: SafeTensors['arrays'],
 ): Promise<void> {
   const description = { version: formatVersion, kind, writer: `moeflow ${version()}`, ...known };
-  // Over what will be read, which is rounded.
-  const read = decodeSafeTensors(encodeSafeTensors({ metadata: {}, arrays }), path).arrays;
-  const metadata = { 'moeflow.predictor': JSON.stringify(description), sha256: digest(read) };
-  try {
-    // Whole or not at all, and the one before stays until then.
-    await writeFile(`${path}.part`, encodeSafeTensors({ metadata, arrays }));
-    await rename(`${path}.part`, path);
-  } catch (error) {
-    throw new MoeflowError('IO', `cannot write ${path}: ${(error as Error).message}`, { cause: error });
-  }
+  const metadata = { 'moeflow.predictor': JSON.stringify(description), sha256: digest(asRead(arrays)) };
+  await writeWhole(path, encodeSafeTensors({ metadata, arrays }));
 }
 
 /**
@@ -72,10 +64,7 @@ export async function readDescribed<Sizes>(
   kind: string,
   sizes: SizeChecks,
 ): Promise<{ description: PredictorFacts & Sizes; arrays: SafeTensors['arrays'] }> {
-  const file = await readFile(path).catch((error) => {
-    throw new MoeflowError('IO', `cannot read ${path}: ${error.message}`, { cause: error });
-  });
-  const { metadata, arrays } = decodeSafeTensors(file, path);
+  const { metadata, arrays } = decodeSafeTensors(await readWhole(path), path);
   const text = metadata['moeflow.predictor'];
   if (text === undefined)
     throw new InvalidFileError(`${path}: it is no predictor of moeflow; train one with: moeflow predictor train`);

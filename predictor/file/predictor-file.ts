@@ -3,7 +3,7 @@
 import { check } from '../../lib/options.js';
 import { type RouteWeights, sizesOf, type WeightName, weightShapes } from '../weights.js';
 import { factsOf, type PredictorFacts, readDescribed, valuesOf, writeDescribed } from './described-file.js';
-import { decodeSafeTensors, encodeSafeTensors, type SafeTensors } from './safetensors.js';
+import { asRead, type SafeTensors } from './safetensors.js';
 
 export type { PredictorFacts } from './described-file.js';
 
@@ -22,8 +22,7 @@ const sizes = {
 
 /** Weights as the file holds them, in half precision: to be done before they are measured. */
 export function roundedWeights(weights: RouteWeights): RouteWeights {
-  const { arrays } = decodeSafeTensors(encodeSafeTensors({ metadata: {}, arrays: arraysOf(weights) }), 'weights');
-  return weightsOf(arrays, sizesOf(weights));
+  return weightsOf(asRead(arraysOf(weights)), sizesOf(weights));
 }
 
 /** @throws MoeflowError `IO` */

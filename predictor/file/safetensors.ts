@@ -70,6 +70,11 @@ export function decodeSafeTensors(file: Buffer, where: string): SafeTensors {
   return { metadata: metadata as Record<string, string>, arrays: Object.fromEntries(arrays) };
 }
 
+/** The arrays as they come back from a file: rounded. */
+export function asRead(arrays: SafeTensors['arrays']): SafeTensors['arrays'] {
+  return decodeSafeTensors(encodeSafeTensors({ metadata: {}, arrays }), 'arrays').arrays;
+}
+
 function isTexts(value: unknown): boolean {
   return typeof value === 'object' && value !== null && Object.values(value).every((text) => typeof text === 'string');
 }

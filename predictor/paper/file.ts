@@ -3,7 +3,7 @@
 import { InvalidFileError } from '../../lib/errors.js';
 import { check } from '../../lib/options.js';
 import { factsOf, type PredictorFacts, readDescribed, valuesOf, writeDescribed } from '../file/described-file.js';
-import { decodeSafeTensors, encodeSafeTensors, type SafeTensors } from '../file/safetensors.js';
+import { asRead, type SafeTensors } from '../file/safetensors.js';
 import { type PaperShape, type PaperWeights, paperShapeOf, paperShapes } from './weights.js';
 
 export interface PaperPredictor extends PredictorFacts {
@@ -26,9 +26,8 @@ type Sizes = Omit<PaperShape, 'vocabulary'>;
 
 /** Weights as the file holds them, in half precision: to be done before they are measured. */
 export function roundedPaperWeights(weights: PaperWeights): PaperWeights {
-  const { arrays } = decodeSafeTensors(encodeSafeTensors({ metadata: {}, arrays: arraysOf(weights) }), 'weights');
   const { vocabulary: _, ...known } = paperShapeOf(weights);
-  return weightsOf(arrays, known, 'weights');
+  return weightsOf(asRead(arraysOf(weights)), known, 'weights');
 }
 
 /** @throws MoeflowError `IO` */

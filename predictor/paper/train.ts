@@ -1,19 +1,18 @@
 /** Training of the paper's predictor, to compare the default one with. */
 
-import { InvalidArgumentError } from '../../lib/errors.js';
-import { check, checkOptions } from '../../lib/options.js';
-import { breather } from '../../lib/placement/breather.js';
+import { breather } from '../../lib/breather.js';
+import { check, checkOptions, defined } from '../../lib/options.js';
 import { uniforms } from '../../lib/random.js';
 import { checkHoldout, type Holdout } from '../../lib/trace/holdout.js';
 import type { Trace } from '../../lib/trace/trace.js';
 import { tensorFlow } from '../backend.js';
 import { type Backend, backends } from '../backends.js';
-import { readRoutes, splitSequences } from '../dataset.js';
+import { distinctTokens, readRoutes, splitSequences } from '../dataset.js';
 import { type Evaluation, evaluateScores } from '../evaluate.js';
-import { defined, type TrainProgress } from '../train.js';
+import type { TrainProgress } from '../train.js';
 import { type PaperPredictor, roundedPaperWeights } from './file.js';
 import { paperScores } from './scores.js';
-import { readWindows, rowsAfterPrompts, shuffledWindows, type Window, windowsOf } from './sequences.js';
+import { readWindows, rowsAfterPrompts, shuffledWindows, windowsOf } from './sequences.js';
 import { PaperTrainer } from './trainer.js';
 import { defaultSizes, initialPaperWeights, type PaperSizes, type PaperWeights } from './weights.js';
 
@@ -102,7 +101,11 @@ export async function trainPaperPredictor(
   const learned = windowsOf(windows, training);
   const { width, blocks, heads, headWidth, inner } = settings;
   const shape = { width, blocks, heads, headWidth, inner, ...routes.shape };
-  const current = initialPaperWeights(shape, tokensOf(learned), seed);
+  const current = initialPaperWeights(
+    shape,
+    distinctTokens(learned.flatMap(({ prompt, decoded }) => [prompt, decoded])),
+    seed,
+  );
   const batches = Math.ceil(learned.length / settings.batchWindows);
   const trainer = new PaperTrainer(tf, current, { ...settings, steps: epochs * batches });
   const breathe = breather(signal);
@@ -144,13 +147,4 @@ export async function trainPaperPredictor(
     evaluation,
     afterPrompts,
   };
-}
-
-/** Ids in the windows, rising. @throws InvalidArgumentError if some are not known */
-function tokensOf(windows: readonly Window[]): Int32Array {
-  const seen = new Set<number>();
-  for (const { prompt, decoded } of windows)
-    for (const tokens of [prompt, decoded]) for (const id of tokens) seen.add(id);
-  if (seen.has(-1)) throw new InvalidArgumentError('the trace has no token ids; record one with: moeflow trace record');
-  return Int32Array.from(seen).sort();
 }

@@ -1,7 +1,7 @@
 /** Steps of training: a batch of windows, AdamW with rates of their own for the body and the head, clipped gradients. */
 
 import type { NativeRouteDataset } from '../../lib/native.js';
-import { adam, adamOfRows, type Moments, noMoments } from '../adam.js';
+import { adam, adamOfRows, addRows, addTo, type Moments, noMoments } from '../adam.js';
 import type { TensorFlow } from '../backend.js';
 import { rowsOfTokens } from '../network.js';
 import { dropout } from '../trainer.js';
@@ -71,12 +71,7 @@ export class PaperTrainer {
         if (sums[name]) addTo(sums[name], gradient);
         else sums[name] = gradient.slice();
       }
-      [...input.prompt, ...input.decoded].forEach((row, at) => {
-        const part = (vectors as Float32Array).subarray(at * width, (at + 1) * width);
-        const sum = table.get(row);
-        if (sum) addTo(sum, part);
-        else table.set(row, part.slice());
-      });
+      addRows(table, Int32Array.of(...input.prompt, ...input.decoded), width, vectors as Float32Array);
     });
     this.#tf.dispose(tensors);
     this.#move(sums, table);
@@ -123,10 +118,6 @@ function recordedLayers(targets: Float32Array, experts: number): number {
     if (targets.subarray(at, at + experts).includes(1)) count++;
   }
   return count;
-}
-
-function addTo(sum: Float32Array, part: Float32Array): void {
-  for (let i = 0; i < sum.length; i++) sum[i] = (sum[i] as number) + (part[i] as number);
 }
 
 function squares(values: Float32Array): number {

@@ -4,8 +4,8 @@
  * algorithm, whose local search solves a transportation problem exactly per layer.
  */
 
+import { breather } from '../../breather.js';
 import { below, uniforms } from '../../random.js';
-import { breather } from '../breather.js';
 import { costOf, violation } from '../cost.js';
 import type { Assignment, Problem } from '../problem.js';
 import { settleOnce, type Workspace, workspaceOf } from './settle.js';
