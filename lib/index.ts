@@ -6,9 +6,10 @@ export {
   type AccessOrder,
   type CompareCachesOptions,
   type CostOptions,
-  type PredictionOptions,
+  type MadeUpPrediction,
   type SimulatedPolicy,
   simulatedPolicies,
+  type TrainedPrediction,
 } from './cache-sim/options.js';
 export {
   type CacheSimulation,

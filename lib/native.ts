@@ -351,6 +351,8 @@ export interface NativeSimulatorOptions {
   order: 'engine' | 'residents-first' | 'strict' | 'recorded';
   caches: NativeSimulatedCache[];
   prediction?: { recall: number; precision: number; layersAhead: number; seed: number | bigint };
+  /** Instead of it. */
+  trained?: { predictor: NativeRoutePredictor; leastProbability: number };
   cost?: { bytesPerSecond: number; secondsPerExpert: number; overlap: boolean };
   /** [layers] */
   expertBytes?: Float64Array;
@@ -364,6 +366,10 @@ export interface NativeRouteSteps {
   stepTokens?: Int32Array;
   /** [tokens] 1 if it is being generated, 0 if it belongs to a prompt; absent: all are generated. */
   generating?: Uint8Array;
+  /** For a trained predictor, [tokens]: ids, numbers of their sequences, and 1 for the last token of one. */
+  ids?: Int32Array;
+  sequences?: Int32Array;
+  last?: Uint8Array;
 }
 
 export interface NativePhaseCounts {

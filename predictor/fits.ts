@@ -1,13 +1,20 @@
 /** Whether a predictor is for the model, or the trace, that it is to be used with. */
 
 import { InvalidFileError } from '../lib/errors.js';
-import type { Predictor } from './file/predictor-file.js';
+import { type Predictor, readPredictor } from './file/predictor-file.js';
 
 export interface PredictedModel {
   layers: number;
   experts: number;
   k: number;
   modelHash?: string;
+}
+
+/** @throws InvalidFileError for a damaged file, or one of another model; MoeflowError `IO` */
+export async function readFitting(path: string, wanted: PredictedModel): Promise<Predictor> {
+  const predictor = await readPredictor(path);
+  checkFits(predictor, wanted, path);
+  return predictor;
 }
 
 /** @throws InvalidFileError saying what differs */

@@ -1,12 +1,18 @@
 /** Caches of several policies and sizes, compared on one trace: what each would have hit, read and waited for. */
 
 import { fromNative } from '../errors.js';
-import { type NativeCacheSimulator, type NativeCancelFlag, type NativePhaseCounts, nativeAddon } from '../native.js';
+import {
+  type NativeCacheSimulator,
+  type NativeCancelFlag,
+  type NativePhaseCounts,
+  type NativeSimulatorOptions,
+  nativeAddon,
+} from '../native.js';
 import type { Trace } from '../trace/trace.js';
 import { type Capacity, capacityOfBytes, capacityOfSlots, type Scope } from './capacity.js';
-import { type ChosenPhase, chunksOfPhase } from './chunks.js';
+import { chosenChunks } from './chunks.js';
 import { type CompareCachesOptions, checkedOptions, type SimulatedPolicy } from './options.js';
-import { type StepFormer, stepsAsRecorded, stepsSideBySide } from './steps.js';
+import { type StepFormer, stepsAsRecorded, stepsSideBySide, withEnds } from './steps.js';
 import { RouteSummary } from './summary.js';
 
 /** What one cache did to the tokens of one phase. */
@@ -63,8 +69,9 @@ export async function compareCaches(trace: Trace, options: CompareCachesOptions)
     ...chosen.bytes.map((bytes) => capacityOfBytes(trace, bytes, scope, chosen.expertBytes as number[])),
   ];
   const grouped = chosen.emptyPerSequence || batches.some((batch) => batch > 1);
+  const trained = chosen.trained && (await trainedPrediction(chosen.trained, trace));
   const needsHot = chosen.policies.includes('static') && !chosen.hot;
-  const summary = grouped || needsHot ? await summaryOf(trace, chosen.phase, signal) : undefined;
+  const summary = grouped || needsHot || trained ? await summaryOf(trace, chosen) : undefined;
   const hot = Int32Array.from(chosen.hot ?? (needsHot ? (summary as RouteSummary).mostUsed() : []));
 
   // No list can be made of no uses; nor is there anything to count.
@@ -76,9 +83,11 @@ export async function compareCaches(trace: Trace, options: CompareCachesOptions)
     const simulations = batches.map((batch) => ({
       batch,
       former: formerFor(trace, chosen, batch, summary),
-      simulators: chosen.policies.map((policy) => simulatorFor(trace, chosen, policy, capacities, hot, flag)),
+      simulators: chosen.policies.map((policy) =>
+        simulatorFor(trace, { ...chosen, trained }, policy, capacities, hot, flag),
+      ),
     }));
-    for await (const tokens of chunksOfPhase(trace, chosen.phase, signal)) {
+    for await (const tokens of chosenChunks(trace, chosen, signal)) {
       await Promise.all(simulations.map(({ former, simulators }) => simulate(simulators, former.add(tokens))));
     }
     const rows: CacheRow[] = [];
@@ -106,17 +115,31 @@ export async function compareCaches(trace: Trace, options: CompareCachesOptions)
 
 type Chosen = ReturnType<typeof checkedOptions>;
 
+/** @throws InvalidFileError for a predictor of another model */
+async function trainedPrediction({ predictor, leastProbability }: NonNullable<Chosen['trained']>, trace: Trace) {
+  const { readFitting, checkFits } = await import('../../predictor/fits.js');
+  const read = typeof predictor === 'string' ? await readFitting(predictor, trace) : predictor;
+  if (typeof predictor !== 'string') checkFits(predictor, trace, 'prediction.predictor');
+  return { predictor: new (nativeAddon().RoutePredictor)(read.weights), leastProbability };
+}
+
 function formerFor(trace: Trace, chosen: Chosen, batch: number, summary: RouteSummary | undefined): StepFormer {
   const { promptTokens, emptyPerSequence } = chosen;
-  if (batch === 1 && !emptyPerSequence) return stepsAsRecorded(trace, promptTokens);
-  const { lengths } = summary as RouteSummary;
-  return stepsSideBySide(trace, { batch, promptTokens, lengths, begins: emptyPerSequence });
+  const lengths = summary?.lengths ?? new Map<number, number>();
+  const former =
+    batch === 1 && !emptyPerSequence
+      ? stepsAsRecorded(trace, promptTokens)
+      : stepsSideBySide(trace, { batch, promptTokens, lengths, begins: emptyPerSequence });
+  if (!chosen.trained) return former;
+  // What is known of a sequence is forgotten when it is over.
+  const missing = new Map(lengths);
+  return { add: (tokens) => withEnds(former.add(tokens), missing), end: () => withEnds(former.end(), missing) };
 }
 
 /** Of one policy, at all capacities: policies work beside each other, on several processors. */
 function simulatorFor(
   trace: Trace,
-  { order, prediction, cost, expertBytes }: Chosen,
+  { order, madeUp, trained, cost, expertBytes }: Omit<Chosen, 'trained'> & Pick<NativeSimulatorOptions, 'trained'>,
   policy: SimulatedPolicy,
   capacities: readonly Capacity[],
   hot: Int32Array,
@@ -128,7 +151,8 @@ function simulatorFor(
     expertsUsed: trace.k,
     order,
     caches: capacities.map(({ classes }) => ({ policy, ...classes, ...(policy === 'static' ? { hot } : {}) })),
-    prediction,
+    prediction: madeUp,
+    trained,
     cost,
     expertBytes: expertBytes && Float64Array.from(expertBytes),
   };
@@ -145,9 +169,9 @@ async function simulate(
   }
 }
 
-async function summaryOf(trace: Trace, phase: ChosenPhase, signal: AbortSignal | undefined): Promise<RouteSummary> {
+async function summaryOf(trace: Trace, chosen: Chosen): Promise<RouteSummary> {
   const summary = new RouteSummary(trace);
-  for await (const tokens of chunksOfPhase(trace, phase, signal)) summary.add(tokens);
+  for await (const tokens of chosenChunks(trace, chosen, chosen.signal)) summary.add(tokens);
   return summary;
 }
 

@@ -1,9 +1,11 @@
 /** Options of a comparison of caches, and what is left out filled in. */
 
+import type { Predictor } from '../../predictor/file/predictor-file.js';
 import { InvalidArgumentError } from '../errors.js';
 import { type Policy, policies } from '../experts/policies.js';
 import { check, checkOptions, defined } from '../options.js';
 import { parseSize } from '../sizes.js';
+import { checkHoldout, type Holdout } from '../trace/holdout.js';
 import { phases, type TraceHeader } from '../trace/trace.js';
 import { type Scope, scopes } from './capacity.js';
 
@@ -22,8 +24,18 @@ export type SimulatedPolicy = Policy | 'belady';
 export const accessOrders = ['engine', 'residents-first', 'strict', 'recorded'] as const;
 export type AccessOrder = (typeof accessOrders)[number];
 
+export const defaultLeastProbability = 0.5;
+
+/** What a trained predictor says before each step of tokens that are being generated. */
+export interface TrainedPrediction {
+  /** The predictor's file, or what was read from one or trained. */
+  predictor: string | Predictor;
+  /** What is at least so probable is fetched ahead. Default 0.5. */
+  leastProbability?: number;
+}
+
 /** Predictions of a chosen quality, made from what really comes. */
-export interface PredictionOptions {
+export interface MadeUpPrediction {
   /** The share of what a layer uses that is predicted. Default 1. */
   recall?: number;
   /** The share of what is predicted that the layer uses, above 0. Default 1. */
@@ -57,6 +69,8 @@ export interface CompareCachesOptions {
   batches?: readonly number[];
   /** The tokens that are looked at; the others are left out as if they had not been. Default `all`. */
   phase?: 'all' | (typeof phases)[number];
+  /** The sequences that are looked at: those that are held out, for a predictor that has learned from the others. Default: all. */
+  holdout?: Holdout;
   /** Default `engine`. */
   order?: AccessOrder;
   /** Whether each sequence, or group of sequences side by side, finds the caches empty. Default false. */
@@ -66,7 +80,7 @@ export interface CompareCachesOptions {
   /** For `static`: [layer, expert] of those that stay, the most wanted first. Default: by uses in the whole trace. */
   hot?: readonly (readonly [number, number])[];
   /** What is predicted is fetched ahead; `belady` goes without. Default: nothing is. */
-  prediction?: PredictionOptions;
+  prediction?: MadeUpPrediction | TrainedPrediction;
   /** Default: time is not counted. */
   cost?: CostOptions;
   /** Bytes of an expert, the same for all layers or [layers]. Default: as the trace says. */
@@ -84,11 +98,13 @@ const optionChecks = {
   scope: check.oneOf(...scopes),
   batches: check.arrayOf(check.integer(1, 2 ** 16), 'numbers of sequences'),
   phase: check.oneOf('all', ...phases),
+  holdout: checkHoldout,
   order: check.oneOf(...accessOrders),
   emptyPerSequence: check.boolean,
   promptTokens: check.integer(1, 2 ** 20),
   hot: check.expertPairs,
-  prediction: (value: unknown, name: string) => checkOptions(value, predictionChecks, name),
+  prediction: (value: unknown, name: string) =>
+    checkOptions(value, isTrained(value) ? trainedChecks : madeUpChecks, name),
   cost: (value: unknown, name: string) => checkOptions(value, costChecks, name),
   expertBytes: (value: unknown, name: string) => {
     const size = check.integer(1);
@@ -98,7 +114,14 @@ const optionChecks = {
   signal: check.signal,
 };
 
-const predictionChecks = {
+const trainedChecks = {
+  predictor: (value: unknown, name: string) => {
+    if (typeof value !== 'string') checkOptions((value as Predictor)?.weights, {}, `${name}.weights`);
+  },
+  leastProbability: check.number(0, 1),
+};
+
+const madeUpChecks = {
   recall: check.number(0, 1),
   precision: check.number(1e-6, 1),
   layersAhead: check.integer(1, 2 ** 16),
@@ -132,12 +155,6 @@ export function checkedOptions(options: CompareCachesOptions, trace: TraceHeader
   if (cost && options.order === 'residents-first') {
     throw new InvalidArgumentError('cost: the order residents-first does not say what is read; take engine or strict');
   }
-  const layersAhead = prediction?.layersAhead ?? 1;
-  if (layersAhead > trace.layers) {
-    throw new InvalidArgumentError(
-      `prediction.layersAhead must be an integer from 1 to ${trace.layers}, the layers of the trace, is ${layersAhead}`,
-    );
-  }
   return {
     policies: options.policies ?? simulatedPolicies,
     slots,
@@ -145,11 +162,13 @@ export function checkedOptions(options: CompareCachesOptions, trace: TraceHeader
     scope: options.scope ?? 'global',
     batches: options.batches ?? [1],
     phase: options.phase ?? 'all',
+    holdout: options.holdout ?? 'none',
     order: options.order ?? 'engine',
     emptyPerSequence: options.emptyPerSequence ?? false,
     promptTokens: options.promptTokens ?? 512,
     hot: hot?.map(([layer, expert]) => numberOf(layer, expert, trace)),
-    prediction: prediction && { recall: 1, precision: 1, seed: 0, ...defined(prediction), layersAhead },
+    madeUp: prediction && !isTrained(prediction) ? madeUpPrediction(prediction, trace) : undefined,
+    trained: isTrained(prediction) ? trainedPrediction(prediction) : undefined,
     cost: cost && {
       bytesPerSecond: bytesOf(cost.bandwidth),
       secondsPerExpert: cost.expertSeconds ?? 0,
@@ -158,6 +177,24 @@ export function checkedOptions(options: CompareCachesOptions, trace: TraceHeader
     expertBytes,
     signal: options.signal,
   };
+}
+
+export function isTrained(prediction: unknown): prediction is TrainedPrediction {
+  return typeof prediction === 'object' && prediction !== null && 'predictor' in prediction;
+}
+
+function trainedPrediction({ predictor, leastProbability = defaultLeastProbability }: TrainedPrediction) {
+  return { predictor, leastProbability };
+}
+
+function madeUpPrediction(prediction: MadeUpPrediction, { layers }: TraceHeader) {
+  const { layersAhead = 1 } = prediction;
+  if (layersAhead > layers) {
+    throw new InvalidArgumentError(
+      `prediction.layersAhead must be an integer from 1 to ${layers}, the layers of the trace, is ${layersAhead}`,
+    );
+  }
+  return { recall: 1, precision: 1, seed: 0, ...defined(prediction), layersAhead };
 }
 
 function expertBytesOf({ expertBytes }: CompareCachesOptions, trace: TraceHeader): readonly number[] | undefined {

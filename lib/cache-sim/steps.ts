@@ -5,6 +5,9 @@ import type { NativeRouteSteps } from '../native.js';
 import { DECODE, type TraceHeader, type TraceTokens } from '../trace/trace.js';
 
 export interface Steps extends NativeRouteSteps {
+  /** [tokens] */
+  ids: Int32Array;
+  sequences: Int32Array;
   /** A sequence begins that finds the caches empty. */
   begins?: boolean;
 }
@@ -22,30 +25,39 @@ export interface StepFormer {
  */
 export function stepsAsRecorded({ layers, k }: TraceHeader, promptTokens: number): StepFormer {
   const row = layers * k;
-  let prompt: { sequence: number; experts: Int32Array } | undefined;
+  let prompt: { sequence: number; ids: Int32Array; experts: Int32Array } | undefined;
 
-  function* add({ count, sequence, phase, experts }: TraceTokens): Iterable<Steps> {
+  function* add({ count, sequence, token, phase, experts }: TraceTokens): Iterable<Steps> {
+    const between = (first: number, next: number): Steps => ({
+      routes: experts.subarray(first * row, next * row),
+      ids: token.subarray(first, next),
+      sequences: sequence.subarray(first, next),
+    });
     if (!prompt && phase.subarray(0, count).every((value) => value === DECODE)) {
-      yield { routes: experts.subarray(0, count * row) };
+      yield between(0, count);
       return;
     }
     for (let first = 0; first < count; ) {
       const isPrompt = phase[first] !== DECODE;
-      const samePrompt = (token: number) => phase[token] !== DECODE && sequence[token] === sequence[first];
+      const samePrompt = (at: number) => phase[at] !== DECODE && sequence[at] === sequence[first];
       if (prompt && !(isPrompt && prompt.sequence === sequence[first])) yield* end();
-      const waiting: number = prompt ? prompt.experts.length / row : 0;
+      const waiting: number = prompt ? prompt.ids.length : 0;
       let next = first + 1;
       if (isPrompt) {
         while (next < count && next - first < promptTokens - waiting && samePrompt(next)) next++;
       } else {
         while (next < count && phase[next] === DECODE) next++;
       }
-      const routes = experts.subarray(first * row, next * row);
+      const steps = between(first, next);
       if (isPrompt) {
-        prompt = { sequence: sequence[first] as number, experts: joined(prompt?.experts, routes) };
-        if (prompt.experts.length === promptTokens * row) yield* end();
+        prompt = {
+          sequence: sequence[first] as number,
+          ids: joined(prompt?.ids, token.subarray(first, next)),
+          experts: joined(prompt?.experts, steps.routes),
+        };
+        if (prompt.ids.length === promptTokens) yield* end();
       } else {
-        yield { routes };
+        yield steps;
       }
       first = next;
     }
@@ -53,10 +65,16 @@ export function stepsAsRecorded({ layers, k }: TraceHeader, promptTokens: number
 
   function* end(): Iterable<Steps> {
     if (!prompt) return;
-    const { experts } = prompt;
+    const { sequence, ids, experts } = prompt;
     prompt = undefined;
-    const tokens = experts.length / row;
-    yield { routes: experts, stepTokens: Int32Array.of(tokens), generating: new Uint8Array(tokens) };
+    const tokens = ids.length;
+    yield {
+      routes: experts,
+      stepTokens: Int32Array.of(tokens),
+      generating: new Uint8Array(tokens),
+      ids,
+      sequences: new Int32Array(tokens).fill(sequence),
+    };
   }
 
   return { add, end };
@@ -91,11 +109,15 @@ export function stepsSideBySide(
   const groups: BufferedSequence[][] = [];
   const sequences = new Map<number, BufferedSequence>();
 
-  function* add({ count, sequence, phase, experts }: TraceTokens): Iterable<Steps> {
+  function* add({ count, sequence, token, phase, experts }: TraceTokens): Iterable<Steps> {
     for (let first = 0; first < count; ) {
       let next = first + 1;
       while (next < count && sequence[next] === sequence[first]) next++;
-      bufferOf(sequence[first] as number).add(phase.slice(first, next), experts.slice(first * row, next * row));
+      bufferOf(sequence[first] as number).add({
+        ids: token.slice(first, next),
+        phase: phase.slice(first, next),
+        experts: experts.slice(first * row, next * row),
+      });
       first = next;
     }
     yield* emit(({ missing }) => missing === 0);
@@ -104,7 +126,7 @@ export function stepsSideBySide(
   function bufferOf(sequence: number): BufferedSequence {
     let buffer = sequences.get(sequence);
     if (!buffer) {
-      buffer = new BufferedSequence(lengths.get(sequence) ?? 0, row);
+      buffer = new BufferedSequence(sequence, lengths.get(sequence) ?? 0, row);
       sequences.set(sequence, buffer);
       const last = groups.at(-1);
       // A group that is gone is not added to: it was full.
@@ -124,18 +146,33 @@ export function stepsSideBySide(
   return { add, end: () => emit(() => true) };
 }
 
+/** Tokens of one sequence that follow each other. */
+interface Part {
+  ids: Int32Array;
+  phase: Uint8Array;
+  experts: Int32Array;
+}
+
+/** One token. */
+interface Taken {
+  sequence: number;
+  id: number;
+  route: Int32Array;
+}
+
 class BufferedSequence {
-  private readonly parts: { phase: Uint8Array; experts: Int32Array }[] = [];
+  private readonly parts: Part[] = [];
   private position = 0;
 
   constructor(
+    private readonly sequence: number,
     public missing: number,
     private readonly row: number,
   ) {}
 
-  add(phase: Uint8Array, experts: Int32Array): void {
-    this.parts.push({ phase, experts });
-    this.missing -= phase.length;
+  add(part: Part): void {
+    this.parts.push(part);
+    this.missing -= part.ids.length;
   }
 
   /** Of the next token; undefined when it is over. */
@@ -143,10 +180,12 @@ class BufferedSequence {
     return this.parts[0]?.phase[this.position];
   }
 
-  take(): Int32Array {
-    const { phase, experts } = this.parts[0] as { phase: Uint8Array; experts: Int32Array };
-    const taken = experts.subarray(this.position * this.row, (this.position + 1) * this.row);
-    if (++this.position === phase.length) {
+  take(): Taken {
+    const { ids, experts } = this.parts[0] as Part;
+    const { position, row, sequence } = this;
+    const route = experts.subarray(position * row, (position + 1) * row);
+    const taken = { sequence, id: ids[position] as number, route };
+    if (++this.position === ids.length) {
       this.parts.shift();
       this.position = 0;
     }
@@ -192,12 +231,14 @@ class Piece {
   private routes: Int32Array;
   private readonly stepTokens: number[] = [];
   private readonly generating: number[] = [];
+  private readonly ids: number[] = [];
+  private readonly sequences: number[] = [];
 
   constructor(private readonly row: number) {
     this.routes = new Int32Array(256 * row);
   }
 
-  add(route: Int32Array, generating: boolean): void {
+  add({ sequence, id, route }: Taken, generating: boolean): void {
     const at = this.tokens * this.row;
     if (at === this.routes.length) {
       const larger = new Int32Array(2 * at);
@@ -206,6 +247,8 @@ class Piece {
     }
     this.routes.set(route, at);
     this.generating.push(generating ? 1 : 0);
+    this.ids.push(id);
+    this.sequences.push(sequence);
     this.tokens++;
   }
 
@@ -218,6 +261,8 @@ class Piece {
       routes: this.routes.subarray(0, this.tokens * this.row),
       stepTokens: Int32Array.from(this.stepTokens),
       generating: Uint8Array.from(this.generating),
+      ids: Int32Array.from(this.ids),
+      sequences: Int32Array.from(this.sequences),
     };
   }
 }
@@ -229,30 +274,17 @@ function joined(a: Int32Array | undefined, b: Int32Array): Int32Array {
   return all;
 }
 
-/** The tokens of one phase; all of them for undefined. */
-export function tokensOfPhase(
-  { layers, k }: TraceHeader,
-  tokens: TraceTokens,
-  wanted: number | undefined,
-): TraceTokens {
-  if (wanted === undefined) return tokens;
-  const rows = Array.from({ length: tokens.count }, (_, i) => i).filter((i) => tokens.phase[i] === wanted);
-  if (rows.length === tokens.count) return tokens;
-  const row = layers * k;
-  const experts = new Int32Array(rows.length * row);
-  rows.forEach((from, to) => {
-    experts.set(tokens.experts.subarray(from * row, (from + 1) * row), to * row);
-  });
-  const pick = <T extends Int32Array | Uint8Array>(values: T): T =>
-    values.filter((_, i) => i < tokens.count && tokens.phase[i] === wanted) as T;
-  return {
-    count: rows.length,
-    sequence: pick(tokens.sequence),
-    position: pick(tokens.position),
-    token: pick(tokens.token),
-    phase: pick(tokens.phase),
-    experts,
-  };
+/** Says which tokens are the last ones of their sequences. `missing`: tokens of each that are still to come. */
+export function* withEnds(steps: Iterable<Steps>, missing: Map<number, number>): Iterable<Steps> {
+  for (const step of steps) {
+    const { sequences } = step;
+    const last = Uint8Array.from(sequences, (sequence) => {
+      const left = (missing.get(sequence) ?? 0) - 1;
+      missing.set(sequence, left);
+      return left === 0 ? 1 : 0;
+    });
+    yield { ...step, last };
+  }
 }
 
 /** @throws InvalidArgumentError if the arrays of a chunk do not fit each other */

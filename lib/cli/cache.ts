@@ -6,9 +6,11 @@ import { type Scope, scopes } from '../cache-sim/capacity.js';
 import { type AccessOrder, accessOrders, type SimulatedPolicy } from '../cache-sim/options.js';
 import { type CompareCachesOptions, compareCaches } from '../index.js';
 import { cacheReport } from '../report/cache-report.js';
+import type { Holdout } from '../trace/holdout.js';
 import { openTrace } from '../trace/open.js';
 import { cacheTable } from './cache-table.js';
 import { UsageError } from './failure.js';
+import { holdout } from './holdout.js';
 import { readHotList } from './hot-list.js';
 import { interruptible } from './interruption.js';
 import { bandwidth, decimal, integer, integers, policyNames, seed, size, sizes } from './numbers.js';
@@ -22,6 +24,7 @@ interface CacheFlags extends OpenFlags {
   batch?: number[];
   scope?: Scope;
   phase?: 'all' | 'prefill' | 'decode';
+  holdout?: Holdout;
   order?: AccessOrder;
   emptyPerSequence?: boolean;
   promptTokens?: number;
@@ -30,6 +33,8 @@ interface CacheFlags extends OpenFlags {
   precision?: number;
   layersAhead?: number;
   seed?: number | bigint;
+  predictor?: string;
+  leastProbability?: number;
   bandwidth?: number;
   expertTime?: number;
   overlap: boolean;
@@ -58,6 +63,7 @@ export function addCache(program: Command): void {
     .optionsGroup('How the tokens are computed:')
     .option('--batch <list>', 'sequences side by side, as in 1,4,16 (default: 1)', integers(1, 2 ** 16))
     .addOption(new Option('--phase <name>', 'tokens to look at').choices(['all', 'prefill', 'decode']).default('all'))
+    .option('--holdout <split>', 'sequences to look at: even-odd, a share such as 0.2, or none, for all', holdout)
     .addOption(new Option('--order <name>', "how a layer's experts get places").choices(accessOrders).default('engine'))
     .option('--empty-per-sequence', 'caches are empty when a sequence, or a group of them, begins')
     .option('--prompt-tokens <n>', 'tokens of a prompt that are computed together (default: 512)', integer(1, 2 ** 20))
@@ -66,6 +72,9 @@ export function addCache(program: Command): void {
     .option('--precision <p>', 'share of what is predicted that is used, above 0', decimal(1e-6, 1))
     .option('--layers-ahead <n>', 'how many layers before (default: 1)', integer(1, 2 ** 16))
     .option('--seed <n>', 'of the random choices (default: 0)', seed)
+    .optionsGroup('What a trained predictor is worth:')
+    .option('--predictor <file>', 'made by moeflow predictor train')
+    .option('--least-probability <p>', 'what is less probable is not fetched (default: 0.5)', decimal(0, 1))
     .optionsGroup('What it costs:')
     .option('--bandwidth <size/s>', 'of reads, as in 2GB/s', bandwidth)
     .option('--expert-time <us>', 'microseconds to compute one expert (default: 0)', decimal(0, 1e12))
@@ -95,13 +104,20 @@ async function cache(paths: string[], flags: CacheFlags, signal: AbortSignal): P
 
 /** @throws UsageError for flags that do not go together, before the trace is read */
 async function cacheOptions(flags: CacheFlags): Promise<CompareCachesOptions> {
-  const { slots, bytes, scope, phase, order, emptyPerSequence, promptTokens, expertBytes } = flags;
+  const { slots, bytes, scope, phase, holdout, order, emptyPerSequence, promptTokens, expertBytes } = flags;
   const { recall, precision, layersAhead } = flags;
   if (!slots && !bytes)
     throw new UsageError('--slots or --bytes must say how much the caches hold, as in --slots 64,128');
   const predicts = recall !== undefined || precision !== undefined;
   if (!predicts && (layersAhead !== undefined || flags.seed !== undefined)) {
     throw new UsageError('--layers-ahead and --seed are for predictions: --recall or --precision is missing');
+  }
+  const { predictor, leastProbability } = flags;
+  if (predictor !== undefined && predicts) {
+    throw new UsageError('--predictor makes predictions itself: --recall and --precision are for made-up ones');
+  }
+  if (predictor === undefined && leastProbability !== undefined) {
+    throw new UsageError('--least-probability is for a trained predictor: --predictor is missing');
   }
   if (flags.bandwidth === undefined && (flags.expertTime !== undefined || !flags.overlap)) {
     throw new UsageError('--expert-time and --no-overlap are for the cost of reads: --bandwidth is missing');
@@ -113,12 +129,17 @@ async function cacheOptions(flags: CacheFlags): Promise<CompareCachesOptions> {
     batches: flags.batch,
     scope,
     phase,
+    holdout,
     order,
     emptyPerSequence,
     promptTokens,
     expertBytes,
     hot: await readHotList(flags.hot),
-    prediction: predicts ? { recall, precision, layersAhead, seed: flags.seed } : undefined,
+    prediction: predictor
+      ? { predictor, leastProbability }
+      : predicts
+        ? { recall, precision, layersAhead, seed: flags.seed }
+        : undefined,
     cost:
       flags.bandwidth === undefined
         ? undefined

@@ -34,14 +34,12 @@ export async function findPredictor(choice: string, load: NativeLoadOptions): Pr
   if (choice === 'auto' && !(await isWorthIt(path, load))) return undefined;
   try {
     // Only now, as most loads are without one.
-    const { readPredictor } = await import('../../predictor/file/predictor-file.js');
-    const { checkFits } = await import('../../predictor/fits.js');
-    const predictor = await readPredictor(path);
+    const { readFitting } = await import('../../predictor/fits.js');
     const { expertLayers: layers, experts, expertsUsed: k } = model;
-    checkFits(predictor, { layers, experts, k, modelHash: await modelHash(first) }, path);
+    const { weights } = await readFitting(path, { layers, experts, k, modelHash: await modelHash(first) });
     // In a budget that is just enough without it, one that was merely found has to stay out.
-    if (choice === 'auto') await addon.plan({ ...load, predictor: predictor.weights });
-    return { path, weights: predictor.weights };
+    if (choice === 'auto') await addon.plan({ ...load, predictor: weights });
+    return { path, weights };
   } catch (error) {
     if (choice !== 'auto') throw error;
     return { path, problem: (error as Error).message };

@@ -1,8 +1,8 @@
 /** The report of `moeflow cache`: hit rate against capacity, load of the experts, and how soon they are used again. */
 
-import { chunksOfPhase } from '../cache-sim/chunks.js';
+import { chosenChunks } from '../cache-sim/chunks.js';
 import type { CacheRow } from '../cache-sim/compare.js';
-import { bytesOf, type CompareCachesOptions } from '../cache-sim/options.js';
+import { bytesOf, type CompareCachesOptions, defaultLeastProbability, isTrained } from '../cache-sim/options.js';
 import { ReuseDistances, RouteSummary } from '../cache-sim/summary.js';
 import type { Trace } from '../trace/trace.js';
 import { cacheScript } from './cache-script.js';
@@ -37,7 +37,7 @@ export async function cacheReport(
 ): Promise<string> {
   const summary = new RouteSummary(trace);
   const reuse = new ReuseDistances(trace);
-  for await (const tokens of chunksOfPhase(trace, options.phase ?? 'all', options.signal)) {
+  for await (const tokens of chosenChunks(trace, options, options.signal)) {
     summary.add(tokens);
     reuse.add(tokens);
   }
@@ -115,6 +115,15 @@ function reuseOf({ uses, first }: ReuseDistances): CacheReportData['reuse'] {
   return { distances: shares.map((_, i) => i + 1), uses: shares, reached };
 }
 
+function predictionFact(prediction: NonNullable<CompareCachesOptions['prediction']>): string {
+  if (isTrained(prediction)) {
+    const { predictor, leastProbability = defaultLeastProbability } = prediction;
+    return `${typeof predictor === 'string' ? predictor : 'by a trained predictor'}, fetched from a probability of ${leastProbability} on`;
+  }
+  const { recall = 1, precision = 1, layersAhead = 1 } = prediction;
+  return `recall ${recall}, precision ${precision}, up to ${layersAhead} ${layersAhead === 1 ? 'layer' : 'layers'} ahead`;
+}
+
 function facts(trace: Trace, summary: RouteSummary, options: CompareCachesOptions): string {
   const { order = 'engine', scope = 'global', phase = 'all', emptyPerSequence, prediction, cost } = options;
   const lines: [string, string][] = [
@@ -128,11 +137,7 @@ function facts(trace: Trace, summary: RouteSummary, options: CompareCachesOption
     ['caches', emptyPerSequence ? 'empty at the beginning of each sequence' : 'kept from sequence to sequence'],
   ];
   if (prediction) {
-    const { recall = 1, precision = 1, layersAhead = 1 } = prediction;
-    lines.push([
-      'predicted',
-      `recall ${recall}, precision ${precision}, up to ${layersAhead} ${layersAhead === 1 ? 'layer' : 'layers'} ahead`,
-    ]);
+    lines.push(['predicted', predictionFact(prediction)]);
   }
   if (cost) {
     const overlap = cost.overlap === false ? 'nothing at the same time' : 'reads while experts are computed';

@@ -49,15 +49,17 @@ void RoutePredictorObject::define(Napi::Env env, Napi::Object exports) {
 
 RoutePredictorObject::RoutePredictorObject(const Napi::CallbackInfo& info)
     : Napi::ObjectWrap<RoutePredictorObject>(info) {
-  or_javascript_error(info.Env(), [&] { predictor_.emplace(route_weights(object_argument(info, 0, "weights"))); });
+  or_javascript_error(info.Env(), [&] {
+    predictor_ = std::make_shared<const RoutePredictor>(route_weights(object_argument(info, 0, "weights")));
+  });
 }
 
-const RoutePredictor& RoutePredictorObject::of(const Napi::CallbackInfo& info, size_t index) {
-  const Napi::Object object = object_argument(info, index, "predictor");
-  if (!object.InstanceOf(Environment::of(info.Env()).route_predictor_constructor.Value())) {
-    throw argument_error(info.Env(), "predictor must be a RoutePredictor");
+std::shared_ptr<const RoutePredictor> RoutePredictorObject::of(Napi::Env env, const Napi::Value& value) {
+  const Napi::Function constructor = Environment::of(env).route_predictor_constructor.Value();
+  if (!value.IsObject() || !value.As<Napi::Object>().InstanceOf(constructor)) {
+    throw argument_error(env, "predictor must be a RoutePredictor");
   }
-  return *Unwrap(object)->predictor_;
+  return Unwrap(value.As<Napi::Object>())->predictor_;
 }
 
 void RouteDatasetObject::define(Napi::Env env, Napi::Object exports) {
@@ -94,8 +96,8 @@ Napi::Value RouteDatasetObject::batch(const Napi::CallbackInfo& info) {
 
 Napi::Value RouteDatasetObject::predict(const Napi::CallbackInfo& info) {
   return or_javascript_error(info.Env(), [&] {
-    const RoutePredictor& predictor = RoutePredictorObject::of(info, 0);
-    return array_of(info.Env(), dataset_->predict(predictor, numbers_argument(info, 1, "rows")));
+    const auto predictor = RoutePredictorObject::of(info.Env(), info[0]);
+    return array_of(info.Env(), dataset_->predict(*predictor, numbers_argument(info, 1, "rows")));
   });
 }
 

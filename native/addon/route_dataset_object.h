@@ -2,6 +2,7 @@
 // NativeRoutePredictor in lib/native.ts.
 #pragma once
 
+#include <memory>
 #include <optional>
 
 #include "addon/napi_setup.h"
@@ -14,10 +15,10 @@ class RoutePredictorObject : public Napi::ObjectWrap<RoutePredictorObject> {
   static void define(Napi::Env env, Napi::Object exports);
   explicit RoutePredictorObject(const Napi::CallbackInfo& info);
   // Throws a TypeError for what is none.
-  static const RoutePredictor& of(const Napi::CallbackInfo& info, size_t index);
+  static std::shared_ptr<const RoutePredictor> of(Napi::Env env, const Napi::Value& value);
 
  private:
-  std::optional<RoutePredictor> predictor_;
+  std::shared_ptr<const RoutePredictor> predictor_;
 };
 
 class RouteDatasetObject : public Napi::ObjectWrap<RouteDatasetObject> {

@@ -6,6 +6,7 @@
 #include "addon/background_task.h"
 #include "addon/environment.h"
 #include "addon/model_object.h"
+#include "addon/route_dataset_object.h"
 #include "addon/simulation.h"
 #include "base/error.h"
 #include "experts/simulator.h"
@@ -43,6 +44,15 @@ std::optional<PredictionQuality> prediction_of(const Napi::Object& options) {
   return quality;
 }
 
+std::optional<TrainedPrediction> trained_prediction_of(const Napi::Object& options) {
+  const auto given = optional_object(options, "trained");
+  if (!given) return std::nullopt;
+  TrainedPrediction trained;
+  trained.predictor = RoutePredictorObject::of(options.Env(), given->Get("predictor"));
+  trained.least_probability = static_cast<float>(number_property(*given, "leastProbability", 0, 1, 0.5));
+  return trained;
+}
+
 std::optional<ReadCost> cost_of(const Napi::Object& options) {
   const auto given = optional_object(options, "cost");
   if (!given) return std::nullopt;
@@ -70,6 +80,7 @@ SimulatorOptions options_of(const Napi::Object& object) {
   options.grid = trace_grid(object);
   options.order = order_of(object);
   options.prediction = prediction_of(object);
+  options.trained = trained_prediction_of(object);
   options.cost = cost_of(object);
   options.expert_bytes = expert_bytes_of(object, options.grid.layers);
   const Napi::Value value = object.Get("caches");
@@ -173,17 +184,24 @@ Napi::Value CacheSimulatorObject::push(const Napi::CallbackInfo& info) {
     std::vector<int32_t> routes;
     std::vector<int32_t> step_tokens;
     std::vector<uint8_t> generating;
+    std::vector<int32_t> ids;
+    std::vector<int32_t> sequences;
+    std::vector<uint8_t> last;
   };
   auto steps = std::make_shared<Steps>();
   steps->routes = int32_array_property(object, "routes");
   steps->step_tokens = optional_int32_array(object, "stepTokens");
   steps->generating = bytes_property(object, "generating");
+  steps->ids = optional_int32_array(object, "ids");
+  steps->sequences = optional_int32_array(object, "sequences");
+  steps->last = bytes_property(object, "last");
   begin_work(info.Env());
   auto* task = new BackgroundTask<bool>(
       info.Env(),
       [state = state_, steps] {
         const State::Work work(*state);
-        state->simulator.push({steps->routes, steps->step_tokens, steps->generating});
+        state->simulator.push(
+            {steps->routes, steps->step_tokens, steps->generating, steps->ids, steps->sequences, steps->last});
         return true;
       },
       nothing);

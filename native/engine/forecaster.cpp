@@ -19,12 +19,17 @@ Forecaster::Forecaster(std::shared_ptr<const RoutePredictor> predictor, int lead
     : predictor_(std::move(predictor)),
       leading_dense_layers_(static_cast<size_t>(leading_dense_layers)),
       hook_(std::move(hook)),
-      forecast_(leading_dense_layers_ + static_cast<size_t>(predictor_->shape().layers)) {
+      forecast_(leading_dense_layers_ + static_cast<size_t>(predictor_->shape().layers)),
+      together_(predictor_->shape()) {
   const RouteShape& shape = predictor_->shape();
-  for (auto& layer : forecast_.experts()) layer.reserve(static_cast<size_t>(shape.experts));
+  const auto experts = static_cast<size_t>(shape.experts);
+  Forecast::Content& content = forecast_.content();
+  for (size_t layer = leading_dense_layers_; layer < content.probable.size(); ++layer) {
+    content.probabilities[layer].resize(experts);
+    content.probable[layer].reserve(experts);
+  }
   views_.resize(kRouteViews * shape.outputs());
   probabilities_.resize(shape.outputs());
-  unused_.resize(shape.outputs());
   try {
     thread_ = std::thread([this] { run(); });
   } catch (const std::system_error& error) {
@@ -162,12 +167,12 @@ void Forecaster::run() {
 }
 
 void Forecaster::work() {
-  std::fill(unused_.begin(), unused_.end(), 1.0F);
+  together_.clear();
   for (const Request::Token& token : request_.tokens) {
     if (!read_history(token)) return;
     add_token(token.row.token);
   }
-  rank();
+  fill_in();
   forecast_.publish();
 }
 
@@ -186,28 +191,15 @@ bool Forecaster::read_history(const Request::Token& token) {
 void Forecaster::add_token(int32_t token) {
   predictor_->evaluate(token, before_, match_.length, views_, hidden_, probabilities_);
   if (hook_) hook_(probabilities_);
-  for (size_t i = 0; i < unused_.size(); ++i) {
-    const float probability = probabilities_[i];
-    if (!(probability >= 0 && probability <= 1)) {
-      fail(ErrorCode::kInternal, "the predictor gave ", probability, " as a probability");
-    }
-    unused_[i] *= 1 - probability;
-  }
+  together_.add(probabilities_);
 }
 
-// The probable experts of each layer, the most probable first.
-void Forecaster::rank() {
-  const RouteShape& shape = predictor_->shape();
-  const float most_unused = 1 - request_.least_probability;
-  for (int32_t layer = 0; layer < shape.layers; ++layer) {
-    std::vector<int32_t>& experts = forecast_.experts()[leading_dense_layers_ + static_cast<size_t>(layer)];
-    const float* unused = unused_.data() + int64_t{layer} * shape.experts;
-    experts.clear();
-    for (int32_t e = 0; e < shape.experts; ++e) {
-      if (unused[e] <= most_unused) experts.push_back(e);
-    }
-    std::sort(experts.begin(), experts.end(),
-              [&](int32_t a, int32_t b) { return std::pair(unused[a], a) < std::pair(unused[b], b); });
+void Forecaster::fill_in() {
+  Forecast::Content& content = forecast_.content();
+  for (int32_t layer = 0; layer < predictor_->shape().layers; ++layer) {
+    const size_t l = leading_dense_layers_ + static_cast<size_t>(layer);
+    together_.probabilities_of(layer, content.probabilities[l]);
+    together_.rank(layer, request_.least_probability, content.probable[l]);
   }
 }
 

@@ -16,6 +16,7 @@
 
 #include "model/forecast.h"
 #include "prediction/route_predictor.h"
+#include "prediction/step_forecast.h"
 
 namespace moeflow {
 
@@ -87,7 +88,7 @@ class Forecaster {
   void work();
   bool read_history(const Request::Token& token);
   void add_token(int32_t token);
-  void rank();
+  void fill_in();
   template <typename Action>
   void change_histories(Action&& action);
   void end_for_good(const char* reason);
@@ -118,7 +119,7 @@ class Forecaster {
   int32_t before_ = kUnknownToken;  // the token before the one at which it is
   std::vector<float> views_, hidden_;
   std::vector<float> probabilities_;  // of one token
-  std::vector<float> unused_;         // [layers * experts] that no token uses it
+  StepForecast together_;
   std::thread thread_;
 };
 

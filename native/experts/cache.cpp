@@ -190,9 +190,20 @@ std::span<const int32_t> CachedExperts::next(const std::atomic<bool>* cancelled)
   }
 }
 
+void CachedExperts::foresee(int32_t layer, std::span<const float> probabilities) {
+  if (!prefetch_) return;
+  int32_t number = layer * grid_.per_layer;
+  for (const float probability : probabilities) residency_.expect(layer, number++, probability);
+}
+
 bool CachedExperts::expect(int32_t layer, std::span<const int32_t> experts, bool for_prompt) {
   if (!prefetch_) return false;
-  for (const int32_t expert : experts) residency_.expect(layer, layer * grid_.per_layer + expert);
+  for (const int32_t expert : experts) residency_.expect(layer, layer * grid_.per_layer + expert, 1);
+  return fetch_ahead(layer, experts, for_prompt);
+}
+
+bool CachedExperts::fetch_ahead(int32_t layer, std::span<const int32_t> experts, bool for_prompt) {
+  if (!prefetch_) return false;
   const auto waits = [](const PlaceState& state) { return state.progress == Progress::kWaiting; };
   if (std::any_of(states_.begin(), states_.end(), waits)) return false;
   for (const int32_t expert : experts) {

@@ -35,13 +35,13 @@ void CacheRun::request(const LayerRequest& request) {
     if (options_.order == AccessOrder::kResidentsFirst) count_residents(request);
     request_one_by_one(request);
   }
-  if (options_.prediction || timing_) account();
+  if (options_.predicts() || timing_) account();
 }
 
 void CacheRun::request_together(const LayerRequest& request) {
   // The optimum knows better than to treat prompts in a special way.
   const size_t generating = knows_future() ? request.experts.size() : request.generating;
-  if (options_.prediction) count_fetched_ahead(request, 0, request.experts.size());
+  if (options_.predicts()) count_fetched_ahead(request, 0, request.experts.size());
   const auto places = residency_->request(request.layer, request.experts, generating);
   count(request, 0, places);
   for (size_t i = 0; i < places.size(); ++i) residency_->done(i);
@@ -52,7 +52,7 @@ void CacheRun::request_one_by_one(const LayerRequest& request) {
     const std::span<const int32_t> one(&request.experts[i], 1);
     const size_t generating = knows_future() || i < request.generating ? 1 : 0;
     const bool counted = options_.order != AccessOrder::kResidentsFirst;
-    if (counted && options_.prediction) count_fetched_ahead(request, i, 1);
+    if (counted && options_.predicts()) count_fetched_ahead(request, i, 1);
     // For the optimum, which counts requests, each is one; for the others the layer runs once.
     const auto places = i == 0 || knows_future() ? residency_->request(request.layer, one, generating)
                                                  : residency_->request_more(one, generating);
@@ -63,7 +63,7 @@ void CacheRun::request_one_by_one(const LayerRequest& request) {
 
 void CacheRun::count_residents(const LayerRequest& request) {
   const auto layer = static_cast<size_t>(request.layer);
-  if (options_.prediction) count_fetched_ahead(request, 0, request.experts.size());
+  if (options_.predicts()) count_fetched_ahead(request, 0, request.experts.size());
   for (size_t i = 0; i < request.experts.size(); ++i) {
     LayerCounts& counts = counts_[i < request.generating ? kDecode : kPrefill].layers[layer];
     const int32_t slot = residency_->slot_of(request.layer * options_.grid.per_layer + request.experts[i]);
@@ -98,21 +98,32 @@ void CacheRun::count_fetched_ahead(const LayerRequest& request, size_t first, si
   }
 }
 
-void CacheRun::expect(int32_t layer, std::span<const int32_t> experts, bool for_prompt) {
+bool CacheRun::expect(int32_t layer, std::span<const int32_t> experts, bool for_prompt) {
   const int32_t first = layer * options_.grid.per_layer;
-  for (const int32_t expert : experts) residency_->expect(layer, first + expert);
+  for (const int32_t expert : experts) residency_->expect(layer, first + expert, 1);
+  return fetch_ahead(layer, experts, for_prompt);
+}
+
+void CacheRun::foresee(int32_t layer, std::span<const float> probabilities) {
+  int32_t expert = layer * options_.grid.per_layer;
+  for (const float probability : probabilities) residency_->expect(layer, expert++, probability);
+}
+
+bool CacheRun::fetch_ahead(int32_t layer, std::span<const int32_t> experts, bool for_prompt) {
+  const int32_t first = layer * options_.grid.per_layer;
   for (const int32_t expert : experts) {
     if (residency_->slot_of(first + expert) != Residency::kNone) continue;
     const int32_t slot = residency_->fetch_ahead(first + expert, for_prompt);
-    if (slot == Residency::kNone) break;
+    if (slot == Residency::kNone) return false;
     ++counts_[phase_].layers[static_cast<size_t>(layer)].prefetches;
     if (timing_) timing_->fetch_ahead(slot, options_.expert_bytes[static_cast<size_t>(layer)]);
   }
+  return true;
 }
 
 void CacheRun::end() {
   if (!residency_) return;
-  if (options_.prediction || timing_) account();
+  if (options_.predicts() || timing_) account();
   for (int32_t slot = 0; slot < residency_->slots(); ++slot) {
     if (residency_->is_ahead(slot)) ++counts_[phase_].wasted_prefetches;
   }

@@ -16,8 +16,12 @@ class CacheRun {
   // Empty from now on. `uses`: for the optimum, of all that follows until it is empty again.
   void begin(std::shared_ptr<const FutureUses> uses);
   void request(const LayerRequest& request);
-  // What `layer` will probably ask for is fetched ahead, as far as there is room.
-  void expect(int32_t layer, std::span<const int32_t> experts, bool for_prompt);
+  // What `layer` will ask for, as good as sure, is fetched ahead, as far as there is room. Returns whether there is
+  // more.
+  bool expect(int32_t layer, std::span<const int32_t> experts, bool for_prompt);
+  // How probable it is of each expert that `layer` will ask for it.
+  void foresee(int32_t layer, std::span<const float> probabilities);
+  bool fetch_ahead(int32_t layer, std::span<const int32_t> experts, bool for_prompt);
   // The experts that were fetched ahead and are still unused were so for nothing.
   void end();
 

@@ -42,8 +42,9 @@ class Residency {
   // Its expert has been used, and may leave.
   void done(size_t place);
 
-  // Tells the policy when a layer will probably ask for an expert, whether or not it is present.
-  void expect(int32_t layer, int32_t expert);
+  // Tells the policy how probable it is that a layer asks for an expert when its turn comes, whether or not it is
+  // present.
+  void expect(int32_t layer, int32_t expert, float probability);
   // A slot for an expert that is expected, kNone if there is none to spare: it takes neither one that the request under
   // way holds, nor one fetched ahead for a request still to come, nor one of which the policy says so, and no more than
   // half of all. When its layer has asked for others, the expert may leave as any other.

@@ -33,10 +33,14 @@ void check_steps(const ExpertGrid& grid, const RouteSteps& steps, uint64_t token
     }
   }
   const size_t tokens = steps.routes.size() / row;
-  if (!steps.generating.empty() && steps.generating.size() != tokens) {
-    fail(ErrorCode::kInvalidArgument, "the phases of ", steps.generating.size(), " tokens do not fit routes of ",
-         tokens);
-  }
+  const auto check_size = [&](size_t size, const char* what) {
+    if (size == 0 || size == tokens) return;
+    fail(ErrorCode::kInvalidArgument, "the ", what, " of ", size, " tokens do not fit routes of ", tokens);
+  };
+  check_size(steps.generating.size(), "phases");
+  check_size(steps.ids.size(), "ids");
+  check_size(steps.sequences.size(), "sequences");
+  check_size(steps.last.size(), "ends");
   if (steps.step_tokens.empty()) return;
   int64_t sum = 0;
   for (const int32_t count : steps.step_tokens) {

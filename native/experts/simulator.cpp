@@ -22,6 +22,36 @@ void check_slots(const ExpertGrid& grid, const SlotClasses& slots) {
   }
 }
 
+void check_predictor(const SimulatorOptions& options) {
+  if (options.prediction) {
+    fail(ErrorCode::kInvalidArgument, "predictions are either made up or a trained predictor's, not both");
+  }
+  const RouteShape& shape = options.trained->predictor->shape();
+  const ExpertGrid& grid = options.grid;
+  const RouteShape routes{grid.layers, grid.per_layer, grid.used};
+  if (shape == routes) return;
+  fail(ErrorCode::kInvalidArgument, "the predictor is for ", describe(shape), ", and the trace has ", describe(routes));
+}
+
+// The next `count` tokens of the steps.
+TracedTokens traced(const RouteSteps& steps, size_t first, size_t count, size_t route) {
+  if (steps.ids.empty()) return {};
+  return {steps.ids.subspan(first, count), steps.sequences.subspan(first, count),
+          steps.routes.subspan(first * route, count * route),
+          steps.generating.empty() ? steps.generating : steps.generating.subspan(first, count)};
+}
+
+// Before each layer's request, `fetch_ahead` of it and of those after it, by their places in the step, as long as there
+// is room: there may be more than before the last one.
+template <typename FetchAhead>
+void run_step(CacheRun& run, std::span<const LayerRequest> requests, FetchAhead&& fetch_ahead) {
+  for (size_t i = 0; i < requests.size(); ++i) {
+    for (size_t later = i; later < requests.size() && fetch_ahead(later); ++later) {
+    }
+    run.request(requests[i]);
+  }
+}
+
 }  // namespace
 
 CacheSimulator::CacheSimulator(SimulatorOptions options)
@@ -37,32 +67,41 @@ CacheSimulator::CacheSimulator(SimulatorOptions options)
     }
   }
   if (options_.prediction && !online_.empty()) oracle_.emplace(options_.grid, *options_.prediction);
+  const auto layers = static_cast<size_t>(options_.grid.layers);
+  no_hints_.resize(layers);
+  if (!options_.trained) return;
+  check_predictor(options_);
+  forecaster_.emplace(options_.trained->predictor);
+  probabilities_.resize(layers, std::vector<float>(static_cast<size_t>(options_.grid.per_layer)));
+  probable_.resize(layers);
 }
 
 CacheSimulator::~CacheSimulator() = default;
 
 void CacheSimulator::push(const RouteSteps& steps) {
   check_steps(options_.grid, steps, tokens_[kDecode] + tokens_[kPrefill]);
+  if (forecaster_ && !steps.routes.empty() && (steps.ids.empty() || steps.sequences.empty())) {
+    fail(ErrorCode::kInvalidArgument, "a trained predictor needs the tokens' ids and sequences");
+  }
   const size_t row = static_cast<size_t>(options_.grid.layers) * static_cast<size_t>(options_.grid.used);
   const size_t tokens = steps.routes.size() / row;
   for (size_t step = 0, token = 0; token < tokens; ++step) {
     const auto count = steps.step_tokens.empty() ? size_t{1} : static_cast<size_t>(steps.step_tokens[step]);
     check_cancelled();
     const auto requests = requests_.of(steps, token, count);
-    token += count;
-    if (held_) {
-      for (const LayerRequest& request : requests) held_->add(request);
-    }
     if (oracle_) {
+      if (held_) held_->add(requests, no_hints_);
       Step next{{requests.begin(), requests.end()}, {}};
       for (const LayerRequest& request : requests) next.predicted.push_back(oracle_->predict(request));
       run_pending(&next);
       pending_ = std::move(next);
     } else {
-      for (const LayerRequest& request : requests) {
-        for (CacheRun* run : online_) run->request(request);
+      run_online(requests, traced(steps, token, count, row));
+      for (size_t i = token; forecaster_ && i < token + count && !steps.last.empty(); ++i) {
+        if (steps.last[i] != 0) forecaster_->forget(steps.sequences[i]);
       }
     }
+    token += count;
   }
   const size_t decoded = steps.generating.empty()
                              ? tokens
@@ -70,6 +109,30 @@ void CacheSimulator::push(const RouteSteps& steps) {
                                                                  [](uint8_t generating) { return generating != 0; }));
   tokens_[kDecode] += decoded;
   tokens_[kPrefill] += tokens - decoded;
+}
+
+void CacheSimulator::run_online(std::span<const LayerRequest> requests, const TracedTokens& tokens) {
+  const bool foreseen = forecaster_ && foresee(tokens);
+  for (CacheRun* run : online_) {
+    for (int32_t layer = 0; foreseen && layer < options_.grid.layers; ++layer) {
+      run->foresee(layer, probabilities_[static_cast<size_t>(layer)]);
+    }
+    run_step(*run, requests, [&](size_t layer) {
+      return foreseen && run->fetch_ahead(static_cast<int32_t>(layer), probable_[layer], false);
+    });
+  }
+  if (held_) held_->add(requests, foreseen ? probable_ : no_hints_);
+  if (forecaster_) forecaster_->append(tokens);
+}
+
+// What is known of a step when it begins.
+bool CacheSimulator::foresee(const TracedTokens& tokens) {
+  const StepForecast* forecast = forecaster_->forecast(tokens);
+  for (size_t layer = 0; forecast && layer < probable_.size(); ++layer) {
+    forecast->probabilities_of(static_cast<int32_t>(layer), probabilities_[layer]);
+    forecast->rank(static_cast<int32_t>(layer), options_.trained->least_probability, probable_[layer]);
+  }
+  return forecast != nullptr;
 }
 
 // After each layer's request come the predictions for the next ones, as an engine would have them then.
@@ -99,6 +162,7 @@ void CacheSimulator::empty_caches() {
     run->end();
     run->begin(nullptr);
   }
+  if (forecaster_) forecaster_->forget_all();
 }
 
 SimulatorResult CacheSimulator::finish() {
@@ -123,9 +187,9 @@ void CacheSimulator::run_future() {
   for (const auto& run : runs_) {
     if (!run->knows_future()) continue;
     run->begin(uses);
-    held_->for_each([&](const LayerRequest& request) {
+    held_->for_each_step([&](std::span<const LayerRequest> requests, std::span<const std::vector<int32_t>> probable) {
       check_cancelled();
-      run->request(request);
+      run_step(*run, requests, [&](size_t i) { return run->expect(requests[i].layer, probable[i], false); });
     });
     run->end();
   }

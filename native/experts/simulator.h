@@ -16,6 +16,7 @@
 #include "experts/read_timing.h"
 #include "experts/residency.h"
 #include "experts/route_steps.h"
+#include "prediction/trace_forecaster.h"
 
 namespace moeflow {
 
@@ -26,14 +27,26 @@ struct SimulatedCache {
   std::vector<int32_t> hot;
 };
 
+// What a trained predictor says before each step: it tells the policy who should stay, and what is at least so probable
+// is fetched ahead.
+struct TrainedPrediction {
+  std::shared_ptr<const RoutePredictor> predictor;
+  float least_probability = 0.5F;
+};
+
 struct SimulatorOptions {
   ExpertGrid grid;  // layers: those of the trace, all of them with experts
   AccessOrder order = AccessOrder::kEngine;
   std::vector<SimulatedCache> caches;
-  std::optional<PredictionQuality> prediction;  // Belady's optimum goes without
+  // One of them, or none. With a trained predictor Belady's optimum chooses who leaves, not what is fetched ahead; it
+  // goes without predictions of a chosen quality.
+  std::optional<PredictionQuality> prediction;
+  std::optional<TrainedPrediction> trained;
   std::optional<ReadCost> cost;      // not with AccessOrder::kResidentsFirst, which does not say what is read
   std::vector<double> expert_bytes;  // [layer], for the cost
   const std::atomic<bool>* cancelled = nullptr;  // looked at before every request; outlives the simulator
+
+  bool predicts() const { return prediction || trained; }
 };
 
 // By whose tokens an expert is used: what prompts and generating tokens share counts for the latter.
@@ -66,7 +79,7 @@ struct HeldRequests;
 
 class CacheSimulator {
  public:
-  // Throws Error(kInvalidArgument) for a grid, slots or a policy that make no sense.
+  // Throws Error(kInvalidArgument) for a grid, slots, a policy or a predictor that make no sense, or not together.
   explicit CacheSimulator(SimulatorOptions options);
   ~CacheSimulator();
 
@@ -84,6 +97,8 @@ class CacheSimulator {
     std::vector<std::vector<int32_t>> predicted;  // [layer]
   };
 
+  void run_online(std::span<const LayerRequest> requests, const TracedTokens& tokens);
+  bool foresee(const TracedTokens& tokens);
   void run_pending(const Step* next);
   void run_future();
   void check_cancelled() const;
@@ -94,8 +109,12 @@ class CacheSimulator {
   std::vector<std::unique_ptr<CacheRun>> runs_;  // [cache]
   std::vector<CacheRun*> online_;                // those that need not know the future
   std::optional<PredictionOracle> oracle_;
-  std::optional<Step> pending_;         // with an oracle: not run before the next one is known
-  std::unique_ptr<HeldRequests> held_;  // with Belady's optimum
+  std::optional<Step> pending_;  // with an oracle: not run before the next one is known
+  std::optional<TraceForecaster> forecaster_;
+  std::vector<std::vector<float>> probabilities_;  // [layer][expert] by the forecast for a step,
+  std::vector<std::vector<int32_t>> probable_;     // [layer] those that are worth a read,
+  std::vector<std::vector<int32_t>> no_hints_;     // and [layer] nothing
+  std::unique_ptr<HeldRequests> held_;             // with Belady's optimum
 };
 
 }  // namespace moeflow

@@ -23,11 +23,17 @@ class ExpertSource {
   // once `cancelled` is set; the other experts of the model can be used as before.
   virtual std::span<const int32_t> next(const std::atomic<bool>* cancelled) = 0;
 
-  // Whether expect() does anything now: who would say something may save the work of finding out.
+  // Hints, which change no result.
+  // Whether they do anything now: who would say something may save the work of finding out.
   virtual bool takes_hints() const = 0;
-  // Experts that a layer will probably need soon, by tokens that are being generated or by a prompt, the most probable
-  // first: they may be fetched ahead, as far as nothing that is needed now has to wait for it. A hint, which changes no
-  // result; the same one may be given again, when there may be more room. Returns whether there is room for more.
+  // How probable it is of each expert, [expert], that a layer asks for it when its turn comes: it tells who should
+  // stay.
+  virtual void foresee(int32_t layer, std::span<const float> probabilities) = 0;
+  // Experts that a layer will need soon, by tokens that are being generated or by a prompt, the most probable first:
+  // they may be fetched, as far as nothing that is needed now has to wait for it. May be called again when there may be
+  // more room. Returns whether there is room for more.
+  virtual bool fetch_ahead(int32_t layer, std::span<const int32_t> experts, bool for_prompt) = 0;
+  // fetch_ahead() for experts of which all are as good as sure to be asked for.
   virtual bool expect(int32_t layer, std::span<const int32_t> experts, bool for_prompt) = 0;
 
   // The matrices of an expert that was handed out last, as long as it is.

@@ -10,33 +10,40 @@ namespace moeflow {
 // Filled by one thread, which publishes it once; another one runs the step and looks whether it has come.
 class Forecast {
  public:
-  using Experts = std::vector<std::vector<int32_t>>;  // [layer] the most probable first
+  struct Content {
+    std::vector<std::vector<float>> probabilities;  // [layer][expert] that the step uses it; none for dense layers
+    std::vector<std::vector<int32_t>> probable;     // [layer] those that are worth a read, the most probable first
+  };
 
-  explicit Forecast(size_t layers) : experts_(layers) {}
+  explicit Forecast(size_t layers) {
+    content_.probabilities.resize(layers);
+    content_.probable.resize(layers);
+  }
 
   // The filling thread's, until it publishes.
-  Experts& experts() { return experts_; }
+  Content& content() { return content_; }
   void publish() { published_.store(true, std::memory_order_release); }
 
   // The step's: null as long as nothing has come.
-  const Experts* look() {
+  const Content* look() {
     if (!published_.load(std::memory_order_acquire)) return nullptr;
-    seen_ = true;
-    return &experts_;
+    ++looks_;
+    return &content_;
   }
-  // Whether it came in time.
-  bool seen() const { return seen_; }
+  // Whether it came in time, and whether the step has just seen it for the first time.
+  bool seen() const { return looks_ > 0; }
+  bool is_news() const { return looks_ == 1; }
 
   // For another step, when neither thread is at it.
   void withdraw() {
     published_.store(false, std::memory_order_relaxed);
-    seen_ = false;
+    looks_ = 0;
   }
 
  private:
-  Experts experts_;
+  Content content_;
   std::atomic<bool> published_ = false;
-  bool seen_ = false;
+  int looks_ = 0;
 };
 
 }  // namespace moeflow

@@ -45,26 +45,36 @@ void route_ahead(const Step& step, const LayerWeights& later, std::vector<int32_
   }
 }
 
-std::span<const std::vector<int32_t>> predicted_experts(const Batch& batch) {
-  const Forecast::Experts* forecast = batch.forecast ? batch.forecast->look() : nullptr;
-  return forecast ? *forecast : batch.predicted;
+// Null as long as nothing has come. What has just come is passed on, for the layers from `first` on.
+const Forecast::Content* look_at_forecast(const Step& step, int first) {
+  Forecast* forecast = step.batch.forecast;
+  const Forecast::Content* content = forecast ? forecast->look() : nullptr;
+  if (content && forecast->is_news()) {
+    for (int later = first; later < step.config().layers; ++later) {
+      step.experts.foresee(later, content->probabilities[static_cast<size_t>(later)]);
+    }
+  }
+  return content;
 }
 
 void collect_hints(const Step& step, int layer) {
   Workspace& space = step.space;
   const int first = std::max(layer + 1, step.config().leading_dense_layers);
   if (step.batch.rows() > space.ahead_rows) {
-    if (first < step.config().layers) space.hints.push_back({first, space.everyone});
+    if (first < step.config().layers) space.hints.push_back({first, space.everyone, true});
     return;
   }
+  const Forecast::Content* forecast = look_at_forecast(step, first);
   const bool routed = layer >= step.config().leading_dense_layers;
   for (int later = first; later < step.config().layers; ++later) {
     const auto ahead = static_cast<size_t>(later - first);
     if (routed && later - first < step.layers_ahead) {
       route_ahead(step, step.model.weights.layers[static_cast<size_t>(later)], space.foreseen[ahead]);
-      space.hints.push_back({later, space.foreseen[ahead]});
-    } else if (const auto predicted = predicted_experts(step.batch); !predicted.empty()) {
-      space.hints.push_back({later, predicted[static_cast<size_t>(later)]});
+      space.hints.push_back({later, space.foreseen[ahead], true});
+    } else if (forecast) {
+      space.hints.push_back({later, forecast->probable[static_cast<size_t>(later)], false});
+    } else if (!step.batch.predicted.empty()) {
+      space.hints.push_back({later, step.batch.predicted[static_cast<size_t>(later)], true});
     } else {
       return;
     }
@@ -84,7 +94,9 @@ void look_ahead(const Step& step, int layer) {
 void give_hints(const Step& step) {
   const bool for_prompt = step.batch.is_prompt();
   for (const Hint& hint : step.space.hints) {
-    if (!step.experts.expect(hint.layer, hint.experts, for_prompt)) return;
+    const bool room = hint.sure ? step.experts.expect(hint.layer, hint.experts, for_prompt)
+                                : step.experts.fetch_ahead(hint.layer, hint.experts, for_prompt);
+    if (!room) return;
   }
 }
 

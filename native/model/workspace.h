@@ -58,10 +58,12 @@ struct FeedForwardJob {
   float* output = nullptr;  // [count][width]
 };
 
-// Experts that a layer will probably ask for, the most probable first.
+// Experts that a layer will probably ask for, the most probable first. `sure`: all of them nearly are, as far as
+// anybody knows; else step.batch.forecast says how much.
 struct Hint {
   int32_t layer;
   std::span<const int32_t> experts;
+  bool sure;
 };
 
 // Routers are asked for so many layers ahead at most.

@@ -16,7 +16,7 @@ namespace {
 
 constexpr RouteShape kShape{2, 4, 2};
 using Rows = std::vector<Forecaster::Row>;
-using Experts = Forecast::Experts;
+using Experts = std::vector<std::vector<int32_t>>;
 
 // Begins a step, waits for its forecast and ends it.
 Experts forecast_of(Forecaster& forecaster, const Rows& rows, float least_probability) {
@@ -27,7 +27,7 @@ Experts forecast_of(Forecaster& forecaster, const Rows& rows, float least_probab
     forecast = forecaster.begin(rows, least_probability);
   }
   wait_until([&] { return forecast->look() != nullptr; });
-  Experts experts = *forecast->look();
+  Experts experts = forecast->look()->probable;
   forecaster.end();
   return experts;
 }

@@ -1,9 +1,10 @@
 // Predictive locality-aware caching (ExpertFlow, arXiv 2410.17954: its expert cache engine), as eviction: whose next
-// use is farthest away leaves. Where a prediction names the next use, that is it. Where none does, it is estimated: an
-// expert that its layer uses with probability p per token comes in the layer's next run, after 1/p - 1 that pass it by
-// on average.
+// use is worth least leaves, where a use is worth less the later it may come. That the layer's next run uses an expert
+// is as probable as the prediction says, if there is one; for all runs after it, and without a prediction, as it has
+// been of late.
 #pragma once
 
+#include <cmath>
 #include <utility>
 
 #include "experts/policy/frequency.h"
@@ -16,6 +17,11 @@ inline constexpr double kHabitHalfLifeTokens = 24;
 inline constexpr double kTopicHalfLifeTokens = 3;
 inline constexpr double kTopicShare = 0.3;
 
+// What a use by the next token is worth beside one by this token. On gpt-oss-20b's published routes, with predictions
+// and without, .3 to .7 come to the same within .003; to weigh the mean time instead loses up to .04 with predictions,
+// as what will not be used for long outweighs what probably is.
+inline constexpr double kFading = 0.5;
+
 class PlecPolicy final : public EvictionPolicy {
  public:
   explicit PlecPolicy(const ExpertGrid& grid)
@@ -23,7 +29,12 @@ class PlecPolicy final : public EvictionPolicy {
         habit_(grid, kHabitHalfLifeTokens),
         topic_(grid, kTopicHalfLifeTokens),
         due_(static_cast<size_t>(grid.experts())),
-        layer_of_(layers_of_experts(grid)) {}
+        chance_(static_cast<size_t>(grid.experts())),
+        layer_of_(layers_of_experts(grid)) {
+    for (int32_t requests = 0; requests <= grid.routed_layers; ++requests) {
+      fading_.push_back(std::pow(kFading, static_cast<double>(requests) / grid.routed_layers));
+    }
+  }
 
   void layer_begins(int32_t layer) override {
     layer_ = layer;
@@ -33,15 +44,17 @@ class PlecPolicy final : public EvictionPolicy {
     habit_.used(expert);
     topic_.used(expert);
   }
-  void expected(int32_t expert, int32_t requests) override { due_[static_cast<size_t>(expert)] = request_ + requests; }
+  void expected(int32_t expert, int32_t requests, float probability) override {
+    due_[static_cast<size_t>(expert)] = request_ + requests;
+    chance_[static_cast<size_t>(expert)] = probability;
+  }
   int32_t choose(std::span<const int32_t> candidates) override {
     const Scale scale = scale_now();
-    return smallest(candidates,
-                    [&](int32_t expert) { return std::pair(-requests_until_use(expert, scale), habit_.last(expert)); });
+    return smallest(candidates, [&](int32_t expert) { return std::pair(worth(expert, scale), habit_.last(expert)); });
   }
   bool gives_way(int32_t leaving, int32_t expected) const override {
     const Scale scale = scale_now();
-    return requests_until_use(leaving, scale) > requests_until_use(expected, scale);
+    return worth(leaving, scale) < worth(expected, scale);
   }
 
  private:
@@ -55,15 +68,19 @@ class PlecPolicy final : public EvictionPolicy {
     return {(1 - kTopicShare) * habit_.probability_per_weight(), kTopicShare * topic_.probability_per_weight()};
   }
 
-  double requests_until_use(int32_t expert, const Scale& scale) const {
-    const int64_t due = due_[static_cast<size_t>(expert)] - request_;
-    if (due > 0) return static_cast<double>(due);
-    const double probability = scale.habit * habit_.weight(expert) + scale.topic * topic_.weight(expert);
-    return grid_.requests_until(layer_of_[static_cast<size_t>(expert)], layer_) +
-           grid_.routed_layers * (1 / std::clamp(probability, kRarest, 1.0) - 1);
+  // What a use is worth fades with the requests until it: this is the mean over when the next one may come.
+  double worth(int32_t expert, const Scale& scale) const {
+    const auto e = static_cast<size_t>(expert);
+    const double habit = std::min(scale.habit * habit_.weight(expert) + scale.topic * topic_.weight(expert), 1.0);
+    // By habit alone, as seen from its layer's next run.
+    const double later = habit / (1 - kFading * (1 - habit));
+    const int64_t due = due_[e] - request_;
+    if (due > 0 && due <= grid_.routed_layers) {
+      const double now = static_cast<double>(chance_[e]);
+      return fading_[static_cast<size_t>(due)] * (now + (1 - now) * kFading * later);
+    }
+    return fading_[static_cast<size_t>(grid_.requests_until(layer_of_[e], layer_))] * later;
   }
-
-  static constexpr double kRarest = 1e-9;
 
   ExpertGrid grid_;
   FadingFrequency habit_;
@@ -71,7 +88,9 @@ class PlecPolicy final : public EvictionPolicy {
   int32_t layer_ = 0;
   int64_t request_ = 0;
   std::vector<int64_t> due_;       // [expert] the request that it is expected by
+  std::vector<float> chance_;      // [expert] that this request asks for it
   std::vector<int32_t> layer_of_;  // [expert]
+  std::vector<double> fading_;     // [requests until a use] what it is worth
 };
 
 }  // namespace moeflow

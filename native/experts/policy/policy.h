@@ -60,8 +60,8 @@ class EvictionPolicy {
   virtual void used(int32_t expert) = 0;
   // It has left.
   virtual void left(int32_t expert);
-  // It will probably be asked for by the request that is the `requests`th from now (1: the next one).
-  virtual void expected(int32_t expert, int32_t requests);
+  // The request that is the `requests`th from now (1: the next one) will ask for it with this probability.
+  virtual void expected(int32_t expert, int32_t requests, float probability);
   // The one of `candidates` (residents that may leave; never empty) that should leave.
   virtual int32_t choose(std::span<const int32_t> candidates) = 0;
   // Whether it should leave for one that is only expected.

@@ -109,7 +109,7 @@ TEST_CASE("plec lets go of the expert whose next use is farthest away") {
   CHECK(policy->choose(std::vector<int32_t>{0, 4, 8}) == 0);  // has just been used
   CHECK(policy->choose(std::vector<int32_t>{4, 8}) == 8);
   // A prediction outweighs the estimate, until its time has come.
-  policy->expected(14, 2);
+  policy->expected(14, 2, 1);
   CHECK(policy->choose(std::vector<int32_t>{8, 14}) == 8);
   policy->layer_begins(1);
   policy->layer_begins(2);

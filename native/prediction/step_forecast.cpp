@@ -1,0 +1,45 @@
+#include "prediction/step_forecast.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/error.h"
+
+namespace moeflow {
+
+StepForecast::StepForecast(const RouteShape& shape) : shape_(shape), unused_(shape.outputs(), 1.0F) {}
+
+void StepForecast::clear() { std::fill(unused_.begin(), unused_.end(), 1.0F); }
+
+void StepForecast::add(std::span<const float> probabilities) {
+  for (size_t i = 0; i < unused_.size(); ++i) {
+    const float probability = probabilities[i];
+    if (!(probability >= 0 && probability <= 1)) {
+      fail(ErrorCode::kInternal, "the predictor gave ", probability, " as a probability");
+    }
+    unused_[i] *= 1 - probability;
+  }
+}
+
+std::span<const float> StepForecast::unused_in(int32_t layer) const {
+  const auto experts = static_cast<size_t>(shape_.experts);
+  return std::span(unused_).subspan(static_cast<size_t>(layer) * experts, experts);
+}
+
+void StepForecast::probabilities_of(int32_t layer, std::span<float> probabilities) const {
+  const auto unused = unused_in(layer);
+  std::transform(unused.begin(), unused.end(), probabilities.begin(), [](float none) { return 1 - none; });
+}
+
+void StepForecast::rank(int32_t layer, float least_probability, std::vector<int32_t>& experts) const {
+  const auto unused = unused_in(layer);
+  const auto of = [&](int32_t expert) { return unused[static_cast<size_t>(expert)]; };
+  experts.clear();
+  for (int32_t e = 0; e < shape_.experts; ++e) {
+    if (of(e) <= 1 - least_probability) experts.push_back(e);
+  }
+  std::sort(experts.begin(), experts.end(),
+            [&](int32_t a, int32_t b) { return std::pair(of(a), a) < std::pair(of(b), b); });
+}
+
+}  // namespace moeflow
