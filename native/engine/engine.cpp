@@ -247,14 +247,16 @@ std::vector<StepItemResult> Engine::step(const std::vector<StepItem>& items, con
   }
   // Only now, when nothing can fail any more: an error above leaves every sequence as it was.
   row = 0;
+  sampled_.clear();
   for (size_t i = 0; i < items.size(); ++i) {
     Sequence& s = sequence(items[i].sequence);
     s.tokens.insert(s.tokens.end(), items[i].tokens.begin(), items[i].tokens.end());
     count_experts(s, row, items[i].tokens.size());
     results[i].distinct_experts = s.distinct_experts;
     row += items[i].tokens.size();
+    if (items[i].sample) sampled_.push_back({items[i].sequence, results[i].token});
   }
-  foresight_->end(items, space_.expert_ids.data());
+  foresight_->end(items, space_.expert_ids.data(), sampled_);
   return results;
 }
 

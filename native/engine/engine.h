@@ -112,6 +112,7 @@ class Engine {
   int32_t next_sequence_ = 0;
   // The batch of the current step.
   std::vector<int32_t> tokens_, positions_, sequence_of_, logit_rows_;
+  std::vector<Forecaster::Row> sampled_;
   std::vector<BatchSequence> batch_sequences_;
 };
 

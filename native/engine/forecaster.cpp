@@ -53,8 +53,30 @@ uint64_t Forecaster::working_bytes(const RouteShape& shape, int context_length) 
 
 Forecast* Forecaster::begin(std::span<const Row> rows, float least_probability) {
   begun_ = !failed();
+  if (!is_prepared(rows, least_probability)) ask(rows, least_probability);
+  prepared_.clear();
+  return coming_;
+}
+
+bool Forecaster::prepare(std::span<const Row> rows, float least_probability) {
+  ask(rows, least_probability);
+  prepared_.clear();
+  if (!coming_) return false;
+  prepared_.assign(rows.begin(), rows.end());
+  prepared_probability_ = least_probability;
+  return true;
+}
+
+bool Forecaster::is_prepared(std::span<const Row> rows, float least_probability) const {
+  return !prepared_.empty() && prepared_probability_ == least_probability &&
+         std::all_of(rows.begin(), rows.end(), [&](const Row& row) {
+           return std::find(prepared_.begin(), prepared_.end(), row) != prepared_.end();
+         });
+}
+
+void Forecaster::ask(std::span<const Row> rows, float least_probability) {
   coming_ = nullptr;
-  if (!begun_ || busy_.load(std::memory_order_acquire)) return nullptr;
+  if (failed() || busy_.load(std::memory_order_acquire)) return;
   change_histories([&] {
     if (busy_.load(std::memory_order_relaxed)) return;  // it has just taken up a step before
     asked_.tokens.clear();
@@ -68,7 +90,6 @@ Forecast* Forecaster::begin(std::span<const Row> rows, float least_probability) 
     coming_ = &forecast_;
   });
   if (coming_) changed_.notify_one();
-  return coming_;
 }
 
 void Forecaster::end() {

@@ -44,6 +44,8 @@ class Forecaster {
   struct Row {
     int32_t sequence = 0;
     int32_t token = 0;
+
+    friend bool operator==(const Row&, const Row&) = default;
   };
 
   // Throws Error(kOutOfMemory) when the thread cannot be started.
@@ -58,6 +60,9 @@ class Forecaster {
   // Asks for the experts that a step over these tokens will use with at least this probability. What comes of it is to
   // be had until the next call; null when nothing will come, as the thread is still busy for a step before.
   Forecast* begin(std::span<const Row> rows, float least_probability);
+  // The next step will probably be over these tokens: begin() need not ask again if it is, or over some of them.
+  // Returns whether anything will come of it.
+  bool prepare(std::span<const Row> rows, float least_probability);
   // The step that was begun last has come to its end: counts whether its forecast was of use.
   void end();
 
@@ -86,6 +91,8 @@ class Forecaster {
 
   void run();
   void work();
+  bool is_prepared(std::span<const Row> rows, float least_probability) const;
+  void ask(std::span<const Row> rows, float least_probability);
   bool read_history(const Request::Token& token);
   void add_token(int32_t token);
   void fill_in();
@@ -100,6 +107,8 @@ class Forecaster {
   // Of the step under way, and of all before.
   bool begun_ = false;
   Forecast* coming_ = nullptr;
+  std::vector<Row> prepared_;
+  float prepared_probability_ = 0;
   ForecastCounters counters_;  // but for the seconds
 
   mutable std::mutex mutex_;

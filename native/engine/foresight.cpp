@@ -97,13 +97,18 @@ void Foresight::learn(int rows, double seconds) {
   for (size_t i = 0; i < strategies_.size(); ++i) tried_.push_back({strategies_[i], trial_.median_seconds()[i]});
 }
 
-void Foresight::end(const std::vector<StepItem>& items, const int32_t* routes) {
+void Foresight::end(const std::vector<StepItem>& items, const int32_t* routes,
+                    std::span<const Forecaster::Row> sampled) {
   if (asked_forecaster_) forecaster_->end();
   const size_t route = expert_layers_ * used_;
   for (const StepItem& item : items) {
     if (forecaster_) forecaster_->append(item.sequence, item.tokens, routes);
     routes += item.tokens.size() * route;
     if (remembers_routes_) last_routes_[item.sequence].assign(routes - route, routes);
+  }
+  const bool foretold = current().source == Source::kRoutePath && forecaster_ && !forecaster_->failed();
+  if (foretold && !sampled.empty() && sampled.size() <= most_rows_) {
+    forecaster_->prepare(sampled, current().least_probability);
   }
 }
 

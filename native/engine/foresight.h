@@ -52,8 +52,9 @@ class Foresight {
   Outlook begin(const std::vector<StepItem>& items, const PredictedExperts& predicted);
   // A step of `rows` tokens that were all being generated took so long.
   void learn(int rows, double seconds);
-  // The step has come to its end, with these routes, [rows][expert layers][used].
-  void end(const std::vector<StepItem>& items, const int32_t* routes);
+  // The step has come to its end, with these routes, [rows][expert layers][used]. `sampled`: the tokens that will
+  // probably be the next step's, by their sequences.
+  void end(const std::vector<StepItem>& items, const int32_t* routes, std::span<const Forecaster::Row> sampled);
 
   void truncate(int32_t sequence, int32_t length);
   void free(int32_t sequence);

@@ -90,6 +90,37 @@ TEST_CASE("forecasts go by the sequence's own routes, prompts included, as far a
   CHECK(forecast_of(forecaster, {{1, 7}}, 0.5F) == Experts{{2, 3}, {2, 3}});
 }
 
+TEST_CASE("a forecast prepared for sampled tokens is that of the step that computes them, or some of them") {
+  std::atomic<int> computed = 0;
+  Forecaster forecaster(previous_token_predictor(kShape), 0, [&](std::span<float>) { ++computed; });
+  const std::vector<int32_t> route = {0, 1, 2, 3};
+  const int32_t token = 5;
+  forecaster.append(0, {&token, 1}, route.data());
+  const auto prepare = [&] {
+    const int before = computed;
+    wait_until([&] { return forecaster.prepare(Rows{{0, 7}, {1, 8}}, 0.5F); });
+    wait_until([&] { return computed == before + 2; });
+  };
+  for (const Rows& rows : {Rows{{0, 7}, {1, 8}}, Rows{{0, 7}}}) {
+    prepare();
+    const int before = computed;
+    Forecast* forecast = forecaster.begin(rows, 0.5F);
+    REQUIRE(forecast);
+    wait_until([&] { return forecast->look() != nullptr; });
+    CHECK(forecast->look()->probable == Experts{{0, 1}, {2, 3}});
+    forecaster.end();
+    CHECK(computed == before);
+  }
+  // Another token, or another bound, is another question.
+  prepare();
+  CHECK(forecast_of(forecaster, {{0, 9}}, 0.5F) == Experts{{0, 1}, {2, 3}});
+  prepare();
+  const int before = computed;
+  CHECK(forecast_of(forecaster, {{1, 8}}, 0.9F) == Experts{{}, {}});
+  CHECK(computed == before + 1);
+  CHECK(forecaster.counters().late_forecasts == 0);
+}
+
 TEST_CASE("while a forecast is being made, further steps begin without one, and everybody is counted late") {
   Gate gate;
   Forecaster forecaster(previous_token_predictor(kShape), 0, gate.hook());

@@ -78,7 +78,7 @@ TEST_CASE("the previous tokens' experts: every sequence's first choice, then eve
   CHECK(before == PredictedExperts{{}, {}, {}});
   // [rows][expert layers][used]; of the first sequence only the second row counts.
   const std::vector<int32_t> routes = {2, 3, 2, 3, /**/ 0, 1, 2, 3, /**/ 3, 0, 2, 1};
-  foresight.end(items, routes.data());
+  foresight.end(items, routes.data(), {});
   CHECK(foresight.begin(items, kNothing).known == PredictedExperts{{}, {0, 3, 1}, {2, 3, 1}});
   foresight.free(0);
   CHECK(foresight.begin(items, kNothing).known == PredictedExperts{{}, {3, 0}, {2, 1}});
@@ -96,7 +96,7 @@ TEST_CASE("forecasts are for generated tokens, in steps that do not use nearly e
   CHECK_FALSE(begins({item(0, {1}), item(1, {1}), item(2, {1})}, kNothing));
   CHECK_FALSE(begins({item(0, {1})}, {{}, {1}, {1}}));
   const std::vector<int32_t> routes(4);
-  foresight.end({item(0, {1})}, routes.data());
+  foresight.end({item(0, {1})}, routes.data(), {});
   CHECK(foresight.counters().late_forecasts == 0);
   wait_until([&] { return begins({item(0, {1})}, kNothing); });
 }
