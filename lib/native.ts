@@ -201,6 +201,8 @@ export interface NativeForesight {
   inEffect: NativeStrategy;
   /** With the median step of the last trial, in seconds; empty before the first. */
   tried: (NativeStrategy & { stepSeconds: number })[];
+  /** By how many layers before their turn routers were asked: experts that they chose then, and those of them that they chose in their turn. */
+  gateAhead: { layersAhead: number; choices: number; right: number }[];
   /** Why the predictor is not asked any more. */
   failure?: string;
 }

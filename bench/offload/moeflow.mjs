@@ -1,12 +1,15 @@
 // moeflow's side: the same measures and lines as llama.mjs, and what its cache of experts did while decoding.
-import { loadModel, simulateCache } from '../../dist/lib/index.js';
+import { loadModel, planMemory, simulateCache } from '../../dist/lib/index.js';
 import { peakResidentBytes, print, prompts, readBytes, readRequest, secondsSince } from '../shared/protocol.mjs';
 
 const request = readRequest();
-const { file, threads, promptTokens, decodeTokens, decodeSeconds, ram } = request;
+const { file, threads, decodeTokens, decodeSeconds, load } = request;
 
 const loading = process.hrtime.bigint();
-const model = await loadModel(file, { threads, ram, contextLength: promptTokens + decodeTokens + 2 });
+const contextLength = request.promptTokens + decodeTokens + 2;
+const options = { threads, ram: request.ram, contextLength, predictor: 'none', ...load };
+if (request.expertShare !== undefined) options.ram = await budgetForShare(request.expertShare);
+const model = await loadModel(file, options);
 const loadSeconds = secondsSince(loading);
 print({ measure: 'load', value: loadSeconds });
 const { slots, policy } = model.stats().experts;
@@ -15,7 +18,9 @@ print({
   text: policy === 'resident' ? 'all experts in memory' : `${slots} experts in memory, ${policy}`,
 });
 
-const [prompt] = prompts(request, 1);
+const [random] = prompts(request, 1);
+const prompt = request.prompt === undefined ? random : model.tokenize(request.prompt).slice(0, request.promptTokens);
+const promptTokens = prompt.length;
 // The first token comes from the prompt, hence one more than is decoded.
 const generation = model.generate(prompt, {
   maxTokens: decodeTokens + 1,
@@ -24,8 +29,11 @@ const generation = model.generate(prompt, {
   routing: decodeTokens > 0,
 });
 let before;
-for await (const _ of generation)
+const times = [];
+for await (const _ of generation) {
+  times.push(performance.now());
   before ??= { ...readings(), timer: setTimeout(() => generation.stop(), decodeSeconds * 1000) };
+}
 const after = readings();
 clearTimeout(before?.timer);
 const { stats, tokens, routing } = await generation.result;
@@ -36,6 +44,27 @@ if (decodeTokens > 0) await report();
 print({ measure: 'resident', value: peakResidentBytes() });
 await model.dispose();
 
+function describe({ prefetch, layersAhead, leastProbability }) {
+  const details = [
+    ...(layersAhead > 0 ? [`${layersAhead} ahead`] : []),
+    ...(leastProbability === undefined ? [] : [`from ${leastProbability.toFixed(1)}`]),
+  ];
+  return [prefetch, ...details].join(', ');
+}
+
+/** With which just that share of the experts has a place, whatever else memory is needed for. */
+async function budgetForShare(share) {
+  let budget;
+  // What the process has already grows with the first plans.
+  for (let i = 0; i < 3; i++) {
+    const { expertBytes: _, budgetBytes: __, ...rest } = await planMemory(file, { ...options, ram: budget });
+    const needed = Object.entries(rest).filter(([name]) => name.endsWith('Bytes'));
+    const all = (await planMemory(file, { threads, contextLength, predictor: 'none' })).expertBytes;
+    budget = Math.ceil(needed.reduce((sum, [, bytes]) => sum + bytes, share * all));
+  }
+  return budget;
+}
+
 function readings() {
   return { experts: model.stats().experts, bytes: readBytes() };
 }
@@ -44,9 +73,13 @@ async function report() {
   const decoded = tokens.length - 1;
   print({ measure: 'decode', value: stats.generatedTokensPerSecond, tokens });
   print({ measure: 'decoded', value: decoded });
+  // Of the second half of the time's texts: a token's text may come with the next one's.
+  const half = Math.floor(times.length / 2);
+  print({ measure: 'decode, second half', value: ((times.length - 1 - half) * 1000) / (times.at(-1) - times[half]) });
   const { layers, k, experts } = routing;
   print({ measure: 'routes', routes: { promptTokens, layers, k, experts: model.info.experts, chosen: [...experts] } });
   if (policy === 'resident') return;
+  print({ measure: 'slots', value: slots });
 
   const between = (name) => after.experts[name] - before.experts[name];
   const uses = between('hits') + between('lateHits') + between('misses');
@@ -55,9 +88,15 @@ async function report() {
   print({ measure: 'bytes per token', value: (after.bytes - before.bytes) / covered });
   print({ measure: 'expert bytes per token', value: between('bytesRead') / covered });
   print({ measure: 'hit rate', value: between('hits') / uses });
+  print({ measure: 'prefetches per token', value: between('prefetches') / covered });
   print({ measure: 'late hits', value: between('lateHits') / uses });
   print({ measure: 'wasted prefetches per token', value: between('wastedPrefetches') / covered });
   print({ measure: 'stalled', value: between('stallSeconds') / covered });
+
+  const { inEffect, tried } = model.stats().prediction;
+  print({ measure: 'in effect', text: describe(inEffect) });
+  for (const way of tried)
+    print({ measure: 'tried', text: `${describe(way)} ${(1e3 * way.stepSeconds).toFixed(1)} ms` });
 
   // Over the whole run, as the optimum may use what the prompt left.
   const { misses } = await simulateCache(

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
+import type { LoadModelOptions } from '../../lib/model/load-options.js';
 import { repository } from '../shared/runtimes.js';
 import { ControlGroup } from './control-group.js';
 import type { GroupPlace } from './group-place.js';
@@ -15,6 +16,10 @@ export interface Request {
   decodeTokens: number;
   decodeSeconds: number;
   vocabulary: number;
+  /** moeflow's, beside what the other fields say. */
+  prompt?: string;
+  expertShare?: number;
+  load?: Pick<LoadModelOptions, 'cache' | 'predictor'>;
 }
 
 export interface Limits {

@@ -11,6 +11,9 @@ import { readFileSync } from 'node:fs';
  * @property {number[]} batches bench/peers: how many sequences to decode together, one measurement each
  * @property {Settings} [settings] bench/peers, llama.cpp
  * @property {number} decodeSeconds bench/offload: decoding ends after this time, with fewer tokens
+ * @property {string} [prompt] bench/offload, moeflow: its first tokens are the prompt, instead of random ones
+ * @property {number} [expertShare] bench/offload, moeflow: instead of `ram`, of the experts, how many have a place
+ * @property {object} [load] bench/offload, moeflow: options of loadModel
  * @property {number} [ram] bench/offload, moeflow: the budget in bytes; without it all stays in memory
  * @property {boolean} [repacked] bench/offload, llama.cpp: weights may be repacked
  * @property {boolean} [tuned] bench/offload, llama.cpp: its mapping has been given advice

@@ -24,7 +24,7 @@ class CountersSoFar {
     values_.counters = counters;
     if (engine.has_expert_cache()) {
       if (!values_.foresight) values_.foresight.emplace();
-      engine.foresight().report(*values_.foresight);  // into the same memory, step after step
+      engine.report_foresight(*values_.foresight);  // into the same memory, step after step
     }
     return since;
   }

@@ -162,6 +162,17 @@ Napi::Object foresight_to_javascript(Napi::Env env, const ForesightReport& repor
     tried.Set(static_cast<uint32_t>(i), strategy);
   }
   object.Set("tried", tried);
+  Napi::Array gate_ahead = Napi::Array::New(env);
+  for (size_t i = 0; i < report.gate_ahead.size(); ++i) {
+    const GateAheadCount& count = report.gate_ahead[i];
+    if (count.choices == 0) continue;
+    Napi::Object entry = Napi::Object::New(env);
+    entry.Set("layersAhead", static_cast<double>(i + 1));
+    entry.Set("choices", static_cast<double>(count.choices));
+    entry.Set("right", static_cast<double>(count.right));
+    gate_ahead.Set(gate_ahead.Length(), entry);
+  }
+  object.Set("gateAhead", gate_ahead);
   if (!report.failure.empty()) object.Set("failure", report.failure);
   return object;
 }

@@ -113,6 +113,11 @@ void Engine::load(const EngineOptions& options, const LoadControl& control) {
                                   options.forecast_hook, model_.config, space_.ahead_rows);
 }
 
+void Engine::report_foresight(ForesightReport& into) const {
+  foresight_->report(into);
+  into.gate_ahead = space_.gate_ahead;
+}
+
 StepCounters Engine::counters() const {
   return {step_seconds_, std::chrono::duration<double>(space_.looking_ahead).count(), foresight_->counters(),
           sum(tiers_->host_counters()), sum(tiers_->device_counters())};

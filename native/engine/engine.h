@@ -63,6 +63,7 @@ class Engine {
   // Where all experts are in memory there is nothing to foresee.
   bool has_expert_cache() const { return tiers_->host_cache() || tiers_->device_cache(); }
   const Foresight& foresight() const { return *foresight_; }
+  void report_foresight(ForesightReport& into) const;
   // Since the model was loaded.
   StepCounters counters() const;
 

@@ -12,6 +12,7 @@
 #include "engine/strategy.h"
 #include "engine/strategy_trial.h"
 #include "model/config.h"
+#include "model/workspace.h"
 
 namespace moeflow {
 
@@ -32,6 +33,7 @@ struct ForesightReport {
   Strategy in_effect;
   std::vector<TriedStrategy> tried;  // empty before the first trial, and where there is nothing to choose
   std::string failure;               // why the predictor is not used any more; empty: it is, or there is none
+  GateAheadCounts gate_ahead;
 };
 
 // For one step.

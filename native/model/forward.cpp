@@ -70,6 +70,7 @@ void Step::check_cancelled() const {
 }
 
 void forward(const Step& step) {
+  step.space.ahead_layers.clear();  // of a step that was cancelled
   const ModelConfig& config = step.config();
   const bool latent = config.architecture->attention == Attention::kLatent;
   look_ahead(step, -1);
@@ -87,6 +88,7 @@ void forward(const Step& step) {
     config.has_experts(layer) ? expert_feed_forward(step, layer) : dense_feed_forward(step, layer);
     add_residual(step);
   }
+  look_back(step);
   compute_logits(step);
 }
 

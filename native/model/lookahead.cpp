@@ -11,7 +11,9 @@ namespace {
 
 // "Gate ahead": a later layer's norm and router applied to what this layer's experts read. A layer changes the residual
 // stream little, so most of its choices come true (Eliseev and Mazur 2023, "speculative loading").
-void route_ahead(const Step& step, const LayerWeights& later, std::vector<int32_t>& foreseen) {
+// `ahead`: how many layers less one.
+void route_ahead(const Step& step, int layer, size_t ahead) {
+  const LayerWeights& later = step.model.weights.layers[static_cast<size_t>(layer)];
   const RouterConfig& router = step.config().router;
   Workspace& space = step.space;
   const int64_t rows = step.batch.rows();
@@ -28,18 +30,23 @@ void route_ahead(const Step& step, const LayerWeights& later, std::vector<int32_
   const auto row_floats = static_cast<size_t>(router.experts) * 3;
   const Product product[] = {{later.router, space.ahead.view(), logits, row_floats, rows, later.router_bias}};
   run_products(step, product);
+  const auto expert_layers = static_cast<size_t>(step.config().layers - step.config().leading_dense_layers);
+  const size_t expert_layer = static_cast<size_t>(layer - step.config().leading_dense_layers);
+  const auto used = static_cast<size_t>(router.used);
+  const size_t place = ahead * expert_layers + expert_layer;
+  int32_t* ids = space.ahead_ids.data() + place * static_cast<size_t>(space.ahead_rows) * used;
+  space.ahead_layers.push_back(static_cast<int32_t>(place));
   for (int64_t r = 0; r < rows; ++r) {
     float* row = logits + static_cast<size_t>(r) * row_floats;
-    route(router, row, later.selection_bias, row + router.experts, space.ahead_ids.data() + r * router.used,
-          space.ahead_weights.data());
+    route(router, row, later.selection_bias, row + router.experts, ids + r * router.used, space.ahead_weights.data());
   }
   // Every row's first choice, then every row's second.
+  std::vector<int32_t>& foreseen = space.foreseen[ahead];
   foreseen.clear();
-  const auto used = static_cast<size_t>(router.used);
   const auto choices = static_cast<size_t>(rows) * used;
   for (size_t k = 0; k < used; ++k) {
     for (size_t at = k; at < choices; at += used) {
-      const int32_t expert = space.ahead_ids[at];
+      const int32_t expert = ids[at];
       if (std::find(foreseen.begin(), foreseen.end(), expert) == foreseen.end()) foreseen.push_back(expert);
     }
   }
@@ -69,7 +76,7 @@ void collect_hints(const Step& step, int layer) {
   for (int later = first; later < step.config().layers; ++later) {
     const auto ahead = static_cast<size_t>(later - first);
     if (routed && later - first < step.layers_ahead) {
-      route_ahead(step, step.model.weights.layers[static_cast<size_t>(later)], space.foreseen[ahead]);
+      route_ahead(step, later, ahead);
       space.hints.push_back({later, space.foreseen[ahead], true});
     } else if (forecast) {
       space.hints.push_back({later, forecast->probable[static_cast<size_t>(later)], false});
@@ -89,6 +96,25 @@ void look_ahead(const Step& step, int layer) {
   const auto start = std::chrono::steady_clock::now();
   collect_hints(step, layer);
   step.space.looking_ahead += std::chrono::steady_clock::now() - start;
+}
+
+void look_back(const Step& step) {
+  Workspace& space = step.space;
+  const auto expert_layers = static_cast<size_t>(step.config().layers - step.config().leading_dense_layers);
+  const auto used = static_cast<size_t>(step.config().router.used);
+  for (const int32_t place : space.ahead_layers) {
+    const int32_t* ids =
+        space.ahead_ids.data() + static_cast<size_t>(place) * static_cast<size_t>(space.ahead_rows) * used;
+    GateAheadCount& count = space.gate_ahead[static_cast<size_t>(place) / expert_layers];
+    for (size_t row = 0; row < static_cast<size_t>(step.batch.rows()); ++row) {
+      const int32_t* chosen =
+          space.expert_ids.data() + (row * expert_layers + static_cast<size_t>(place) % expert_layers) * used;
+      for (size_t k = 0; k < used; ++k)
+        count.right += std::count(chosen, chosen + used, ids[row * used + k]) > 0 ? 1 : 0;
+    }
+    count.choices += static_cast<uint64_t>(step.batch.rows()) * used;
+  }
+  space.ahead_layers.clear();
 }
 
 void give_hints(const Step& step) {

@@ -13,6 +13,9 @@ namespace moeflow {
 // - for the layers after these, what step.batch.forecast says once it has come, or else step.batch.predicted.
 void look_ahead(const Step& step, int layer);
 
+// When the routes of all layers are known: counts in space.gate_ahead how often the routers asked early were right.
+void look_back(const Step& step);
+
 // Passes the hints on. To be called again when there may be more room.
 void give_hints(const Step& step);
 

@@ -59,7 +59,8 @@ Workspace::Workspace(const ModelConfig& config, int rows, int logit_rows, int po
   chosen.reserve(experts);
   ahead_rows = std::min(rows, 2 * config.router.experts / config.router.used);
   ahead = ActivationBuffer(ahead_rows, config.width, "activations");
-  ahead_ids.resize(static_cast<size_t>(ahead_rows) * used);
+  ahead_ids.resize(kMostLayersAhead * expert_layers * static_cast<size_t>(ahead_rows) * used);
+  ahead_layers.reserve(kMostLayersAhead * expert_layers);
   ahead_weights.resize(used);
   foreseen.resize(kMostLayersAhead);
   for (auto& layer : foreseen) layer.reserve(experts);

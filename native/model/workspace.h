@@ -1,6 +1,7 @@
 // The buffers of a step, allocated once for the largest batch: no allocation happens while computing.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <span>
 #include <vector>
@@ -69,6 +70,13 @@ struct Hint {
 // Routers are asked for so many layers ahead at most.
 inline constexpr int kMostLayersAhead = 4;
 
+// How often routers that were asked early chose as they did when their turn came.
+struct GateAheadCount {
+  uint64_t choices = 0;  // of experts
+  uint64_t right = 0;
+};
+using GateAheadCounts = std::array<GateAheadCount, kMostLayersAhead>;  // [layers ahead - 1]
+
 struct Workspace {
   // Throws Error(kOutOfMemory). `rows` is the largest batch, `logit_rows` the most rows with logits.
   Workspace(const ModelConfig& config, int rows, int logit_rows, int positions, int threads);
@@ -108,7 +116,9 @@ struct Workspace {
   // at twice as many uses as there are experts, if these were random.
   int ahead_rows;
   ActivationBuffer ahead;                                // [ahead_rows][width]
-  std::vector<int32_t> ahead_ids;                        // [ahead_rows * k]
+  std::vector<int32_t> ahead_ids;                        // [kMostLayersAhead][expert layers][ahead_rows * k]
+  std::vector<int32_t> ahead_layers;                     // [kMostLayersAhead * expert layers] those asked in this step
+  GateAheadCounts gate_ahead;                            // of all steps
   std::vector<float> ahead_weights;                      // [k], not used
   std::vector<std::vector<int32_t>> foreseen;            // [kMostLayersAhead] by the routers
   std::vector<int32_t> everyone;                         // all experts of a layer

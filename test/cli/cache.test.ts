@@ -1,6 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { trainPredictor, writePredictor } from '../../predictor/index.js';
+import { ruledTrace, small, writeTraceTo } from '../predictor/made-up-routes.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
 import { moeflow } from './command.js';
 
@@ -76,6 +78,27 @@ describe('cache', () => {
     expect(output).toMatch(/fetched ahead +hits by that +wasted +tokens\/s +waiting$/m);
   });
 
+  it('says what a trained predictor is worth', async () => {
+    const folder = temporaryDirectory();
+    const trace = await writeTraceTo(join(folder, 'trace.parquet'), ruledTrace({ sequences: 40 }));
+    const predictor = join(folder, 'routes.predictor');
+    await writePredictor(predictor, await trainPredictor(ruledTrace({ sequences: 40 }), { ...small, epochs: 20 }));
+    const words = ['cache', trace, '--slots', '12', '--policy', 'plec', '--holdout', '0.2'];
+    const [alone] = JSON.parse((await moeflow([...words, '--json'])).output);
+    const [told] = JSON.parse((await moeflow([...words, '--json', '--predictor', predictor])).output);
+    expect(told.tokens).toBe(alone.tokens);
+    expect(alone.hitRate).toBeLessThan(0.6);
+    // Its recall is above .97, and what it names has places: 6 of 12 may be fetched ahead, and 6 are used by a token.
+    expect(told.hitRate).toBeGreaterThan(0.9);
+    const html = join(folder, 'report.html');
+    const shown = await moeflow([...words, '--predictor', predictor, '--html', html]);
+    expect(shown.output).toMatch(/fetched ahead +hits by that +wasted$/m);
+    expect(readFileSync(html, 'utf8')).toContain('routes.predictor, fetched from a probability of 0.5 on');
+    const other = await moeflow(['cache', writeTrace(), '--slots', '4', '--predictor', predictor]);
+    expect(other.code).toBe(1);
+    expect(other.errors).toContain('it is for 3 layers with 2 of 8 experts per token, but the model has 2 with 2 of 4');
+  });
+
   it('writes a report beside it', async () => {
     const file = join(temporaryDirectory(), 'report.html');
     const { code, output } = await moeflow([
@@ -101,6 +124,10 @@ describe('cache', () => {
       [['--slots', '4', '--bandwidth', 'fast'], 2, 'It must be a size per second, as in 2GB/s.'],
       [['--slots', '4', '--seed', '1'], 2, '--recall or --precision is missing'],
       [['--slots', '4', '--no-overlap'], 2, '--bandwidth is missing'],
+      [['--slots', '4', '--predictor', 'a', '--recall', '1'], 2, '--recall and --precision are for made-up ones'],
+      [['--slots', '4', '--least-probability', '.5'], 2, '--predictor is missing'],
+      [['--slots', '4', '--predictor', 'nowhere.predictor'], 1, 'nowhere.predictor'],
+      [['--slots', '4', '--holdout', '2'], 2, 'It must be even-odd, none, or a share'],
       [['--slots', '4', '--recall', '2'], 2, 'It must be a number from 0 to 1.'],
       [['--slots', '9'], 1, 'slots: 9 must be from 2, which a token uses in a layer, to 8, which the trace has'],
       [['--bytes', '1MiB'], 1, 'expertBytes is needed for bytes: the trace does not say how large its experts are'],

@@ -30,6 +30,7 @@ describe('prediction of experts', () => {
     expect(model.stats().prediction).toEqual({
       inEffect: { prefetch: 'gate-ahead', layersAhead: 1 },
       tried: [],
+      gateAhead: [],
       forecasts: 0,
       lateForecasts: 0,
       forecastSeconds: 0,
@@ -49,6 +50,23 @@ describe('prediction of experts', () => {
     expect(tried.map(({ stepSeconds, ...strategy }) => strategy)).toContainEqual(prediction?.inEffect);
     expect(experts.prefetch).toBe(prediction?.inEffect.prefetch);
     expect(stats.prediction).toEqual(prediction);
+  });
+
+  it('says how often routers that were asked early were right', async () => {
+    const model = await load(demoModel, { ram: await memoryBudget(6), cache: { prefetch: 'gate-ahead' } });
+    // Few steps, so that no other number of layers is tried.
+    await model.generate(prompt, { ...generation, maxTokens: 31 }).result;
+    const [next, ...others] = model.stats().prediction?.gateAhead ?? [];
+    expect(others).toEqual([]);
+    expect(next?.layersAhead).toBe(1);
+    const { expertLayers, expertsUsed } = model.info;
+    const promptTokens = model.promptTokens(prompt).length;
+    // Of a prompt this long nearly everything is needed anyway, so that its routers are not asked.
+    const asked = 30 + (promptTokens <= 16 ? promptTokens : 0);
+    expect(next?.choices).toBe(asked * (expertLayers - 1) * expertsUsed);
+    const recall = (next?.right ?? 0) / (next?.choices ?? 1);
+    expect(recall).toBeGreaterThan(0.6);
+    expect(recall).toBeLessThan(1);
   });
 
   it('is absent where all experts are in memory', async () => {

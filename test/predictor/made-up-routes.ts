@@ -1,6 +1,6 @@
 /** Traces with a rule, so that there is something to learn. */
 
-import { DECODE, type Trace, type TraceTokens, traceInMemory } from '../../lib/index.js';
+import { DECODE, type Trace, type TraceTokens, TraceWriter, traceInMemory } from '../../lib/index.js';
 import { below, uniforms } from '../../lib/random.js';
 
 export const shape = { layers: 3, experts: 8, k: 2 };
@@ -46,3 +46,11 @@ export const small = {
   epochs: 8,
   holdout: 0.2,
 } as const;
+
+/** @returns the path */
+export async function writeTraceTo(path: string, trace: Trace): Promise<string> {
+  const { chunks, ...header } = trace;
+  await using writer = await TraceWriter.create(path, header);
+  for await (const tokens of chunks()) await writer.write(tokens);
+  return path;
+}

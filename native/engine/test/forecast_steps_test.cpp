@@ -5,9 +5,9 @@
 #include <mutex>
 #include <stdexcept>
 
-#include "engine/test/route_predictors.h"
 #include "engine/test/tier_models.h"
 #include "gguf/test/expect_error.h"
+#include "prediction/test/route_predictors.h"
 
 using namespace moeflow;
 using namespace moeflow::test;

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "base/error.h"
-#include "engine/test/route_predictors.h"
+#include "prediction/test/route_predictors.h"
 
 using namespace moeflow;
 using namespace moeflow::test;
