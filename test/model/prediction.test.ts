@@ -95,6 +95,26 @@ describe('prediction of experts', () => {
     }
   });
 
+  it('goes on without the predictor when its thread fails, and says why', async () => {
+    const expected = await (await load(demoModel)).generate(prompt, generation).result;
+    const predictor = previousTokenWeights(await demoShape());
+    // Infinite in both directions: the sum is no number.
+    const outputs = predictor.outputBias.length;
+    predictor.hiddenBias.fill(3e38);
+    predictor.output.fill(3e38, 0, outputs);
+    predictor.output.fill(-3e38, outputs, 2 * outputs);
+    const without = { 'route-path': 'none', blend: 'gate-ahead', auto: 'gate-ahead' } as const;
+    for (const prefetch of ['route-path', 'blend', 'auto'] as const) {
+      const model = await loadWith({ prefetch, predictor });
+      // So many that auto comes to its forecasts.
+      const { tokens, stats } = await model.generate(prompt, { ...generation, maxTokens: 64 + 9 * 4 }).result;
+      expect(tokens.slice(0, generation.maxTokens)).toEqual(expected.tokens);
+      expect(stats.prediction?.failure).toMatch(/^the predictor gave -?nan as a probability$/);
+      expect(stats.prediction?.forecasts).toBe(0);
+      expect(stats.prediction?.inEffect.prefetch).toBe(without[prefetch]);
+    }
+  });
+
   it('needs a predictor for route-path and blend', async () => {
     for (const prefetch of ['route-path', 'blend'] as const) {
       const refused = {
