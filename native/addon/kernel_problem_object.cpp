@@ -1,8 +1,7 @@
 #include "addon/kernel_problem_object.h"
 
 #include "addon/arguments.h"
-#include "addon/environment.h"
-#include "base/error.h"
+#include "addon/conversions.h"
 
 namespace moeflow {
 namespace {
@@ -36,11 +35,7 @@ void KernelProblemObject::define(Napi::Env env, Napi::Object exports) {
 }
 
 KernelProblemObject::KernelProblemObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<KernelProblemObject>(info) {
-  try {
-    problem_ = make_problem(object_argument(info, 0, "options"));
-  } catch (const Error& error) {
-    throw to_javascript(info.Env(), error);
-  }
+  or_javascript_error(info.Env(), [&] { problem_ = make_problem(object_argument(info, 0, "options")); });
 }
 
 Napi::Value KernelProblemObject::run(const Napi::CallbackInfo& info) {

@@ -1,26 +1,13 @@
 #include "addon/route_dataset_object.h"
 
-#include <cstring>
-
 #include "addon/arguments.h"
+#include "addon/conversions.h"
 #include "addon/environment.h"
 #include "addon/predictor_arguments.h"
 #include "base/error.h"
 
 namespace moeflow {
 namespace {
-
-// What the native core throws becomes the JavaScript error of its code.
-template <typename Action>
-auto or_javascript_error(Napi::Env env, Action&& action) {
-  try {
-    return action();
-  } catch (const Napi::Error&) {
-    throw;
-  } catch (const std::exception& error) {
-    throw to_javascript(env, error);
-  }
-}
 
 std::span<const int32_t> numbers_argument(const Napi::CallbackInfo& info, size_t index, const char* name) {
   const Napi::Value value = info[index];
@@ -30,13 +17,6 @@ std::span<const int32_t> numbers_argument(const Napi::CallbackInfo& info, size_t
   const auto array = value.As<Napi::Int32Array>();
   return array.ElementLength() == 0 ? std::span<const int32_t>()
                                     : std::span<const int32_t>(array.Data(), array.ElementLength());
-}
-
-template <typename T>
-Napi::TypedArrayOf<T> array_of(Napi::Env env, const std::vector<T>& values) {
-  Napi::TypedArrayOf<T> array = Napi::TypedArrayOf<T>::New(env, values.size());
-  if (!values.empty()) std::memcpy(array.Data(), values.data(), values.size() * sizeof(T));
-  return array;
 }
 
 }  // namespace

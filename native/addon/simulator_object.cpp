@@ -4,6 +4,7 @@
 
 #include "addon/arguments.h"
 #include "addon/background_task.h"
+#include "addon/conversions.h"
 #include "addon/environment.h"
 #include "addon/model_object.h"
 #include "addon/route_dataset_object.h"
@@ -163,14 +164,12 @@ void CacheSimulatorObject::define(Napi::Env env, Napi::Object exports) {
 
 CacheSimulatorObject::CacheSimulatorObject(const Napi::CallbackInfo& info)
     : Napi::ObjectWrap<CacheSimulatorObject>(info) {
-  try {
+  or_javascript_error(info.Env(), [&] {
     SimulatorOptions options = options_of(object_argument(info, 0, "options"));
     const CancelFlag cancel = CancelObject::of(info, 1);
     options.cancelled = cancel.get();
     state_ = std::make_shared<State>(std::move(options), cancel);
-  } catch (const Error& error) {
-    throw to_javascript(info.Env(), error);
-  }
+  });
 }
 
 void CacheSimulatorObject::begin_work(Napi::Env env) {

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <limits>
 
 #include "addon/arguments.h"
+#include "addon/conversions.h"
 #include "base/error.h"
 
 namespace moeflow {
@@ -38,9 +38,7 @@ StepItem step_item(const Napi::Object& object) {
 template <typename T>
 void set_array(Napi::Object& object, const char* name, const std::vector<T>& values) {
   if (values.empty()) return;
-  Napi::TypedArrayOf<T> array = Napi::TypedArrayOf<T>::New(object.Env(), values.size());
-  std::memcpy(array.Data(), values.data(), values.size() * sizeof(T));
-  object.Set(name, array);
+  object.Set(name, array_of(object.Env(), values));
 }
 
 Napi::Object strategy_to_javascript(Napi::Env env, const Strategy& strategy) {
