@@ -1,6 +1,6 @@
-// npm run bench:prediction -- [FOLDER of the published traces] [--paper] [--plot FILE.svg]
+// npm run bench:prediction -- [FOLDER of the published traces] [--paper] [--plot FILE.svg] [--beside MODEL]
 // How good the route predictor is beside guesses, in and across domains, what a prediction costs, and what it is worth to
-// a cache. With --paper the paper's transformer is trained too, which takes ten minutes per trace.
+// a cache; with --beside, what a prediction costs beside a step of that model. With --paper the paper's transformer is trained too, which takes ten minutes per trace.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -18,7 +18,7 @@ import { lineCharts, type Panel } from '../shared/plot.js';
 import { repository } from '../shared/runtimes.js';
 import { table } from '../shared/table.js';
 import { type CachePoint, cacheCurve } from './caches.js';
-import { predictionMilliseconds } from './cost.js';
+import { predictionMilliseconds, stepCost } from './cost.js';
 import { gateAheadRecall } from './gate-ahead.js';
 
 const domains = ['docs', 'javascript', 'kjv', 'python', 'wordnet'] as const;
@@ -27,7 +27,7 @@ type Domain = (typeof domains)[number];
 const demo = join(repository, 'models/demo/moeflow-demo-q8_0.gguf');
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { paper: { type: 'boolean' }, plot: { type: 'string' } },
+  options: { paper: { type: 'boolean' }, plot: { type: 'string' }, beside: { type: 'string' } },
 });
 const folder = positionals[0] ?? process.env.MOEFLOW_TRACES;
 const panels: Panel[] = [];
@@ -41,6 +41,15 @@ for (const [name, layers, experts, expertsUsed] of [
     predictionMilliseconds({ layers, experts, expertsUsed }, rows).toFixed(2),
   );
   console.log(`  ${name}, ${layers} layers of ${experts}: ${one} ms for a token, ${sixteen} ms for 16`);
+}
+
+if (values.beside) {
+  const { shape, milliseconds, threads } = await stepCost(values.beside, 16);
+  const prediction = predictionMilliseconds(shape, 16);
+  const share = percent(prediction / milliseconds);
+  console.log(
+    `  ${values.beside}, ${shape.layers} layers: a step of 16 sequences takes ${milliseconds.toFixed(0)} ms on ${threads} threads, a prediction for it ${prediction.toFixed(1)} ms on one: ${share}`,
+  );
 }
 
 const model = await loadModel(demo, { predictor: 'none' });

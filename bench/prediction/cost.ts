@@ -1,5 +1,6 @@
-/** What a prediction costs: features and network, with weights of no meaning. */
+/** What a prediction costs: features and network, with weights of no meaning; and what it stands beside, a step. */
 
+import { loadModel } from '../../lib/model/load.js';
 import { nativeAddon } from '../../lib/native.js';
 import { below, uniforms } from '../../lib/random.js';
 import { initialWeights } from '../../predictor/initial-weights.js';
@@ -32,4 +33,40 @@ export function predictionMilliseconds(shape: RouteShape, rows: number): number 
     return performance.now() - began;
   });
   return median(times);
+}
+
+export interface StepCost {
+  shape: RouteShape;
+  /** The median step of all sequences together. */
+  milliseconds: number;
+  threads: number;
+}
+
+/** Decodes with all in memory, `sequences` side by side. */
+export async function stepCost(file: string, sequences: number): Promise<StepCost> {
+  const promptTokens = 8;
+  const tokens = 24;
+  const model = await loadModel(file, { predictor: 'none', contextLength: promptTokens + tokens + 2 });
+  try {
+    const random = uniforms(3);
+    const prompts = Array.from({ length: sequences }, () =>
+      Array.from({ length: promptTokens }, () => below(model.info.vocabulary, random)),
+    );
+    const times: number[] = [];
+    let computed = model.stats().computeSeconds;
+    const results = prompts.map(async (prompt, i) => {
+      for await (const _ of model.generate(prompt, { maxTokens: tokens, temperature: 0, ignoreEos: true })) {
+        if (i > 0) continue;
+        const now = model.stats().computeSeconds;
+        times.push(now - computed);
+        computed = now;
+      }
+    });
+    await Promise.all(results);
+    const { expertLayers: layers, experts, expertsUsed, threads } = model.info;
+    // The first ones still have prompts in them.
+    return { shape: { layers, experts, expertsUsed }, milliseconds: 1e3 * median(times.slice(4)), threads };
+  } finally {
+    await model.dispose();
+  }
 }

@@ -116,7 +116,10 @@ const optionChecks = {
 
 const trainedChecks = {
   predictor: (value: unknown, name: string) => {
-    if (typeof value !== 'string') checkOptions((value as Predictor)?.weights, {}, `${name}.weights`);
+    const isPredictor = typeof value === 'object' && typeof (value as Predictor | null)?.weights === 'object';
+    if (typeof value !== 'string' && !isPredictor) {
+      throw new InvalidArgumentError(`${name} must be the path of a predictor's file, or a predictor`);
+    }
   },
   leastProbability: check.number(0, 1),
 };

@@ -9,6 +9,8 @@ import {
   simulatedPolicies,
 } from '../../lib/index.js';
 import { DECODE, NOT_RECORDED, PREFILL, type Trace, tokensOf, traceInMemory } from '../../lib/trace/trace.js';
+import { trainPredictor } from '../../predictor/index.js';
+import { ruledTrace, small } from '../predictor/made-up-routes.js';
 import { randomNumbers, randomRoutes, randomTrace, tinyTrace } from './made-up-traces.js';
 
 async function only(trace: Trace, options: CompareCachesOptions): Promise<CacheRow> {
@@ -334,5 +336,36 @@ describe('options that make no sense', () => {
       await expect(work).rejects.toBe(reason);
       expect(performance.now() - began).toBeLessThan(2000);
     }
+  });
+});
+
+describe('caches that go by a trained predictor', () => {
+  it('take it as it was trained, on the sequences that it has not seen', async () => {
+    const trace = ruledTrace({ sequences: 40 });
+    const predictor = await trainPredictor(trace, { ...small, epochs: 20 });
+    const options = { slots: [12], policies: ['plec'], holdout: small.holdout } as const;
+    const alone = await only(trace, options);
+    const told = await only(trace, { ...options, prediction: { predictor } });
+    expect(told.tokens).toBe(predictor.heldOutTokens);
+    expect(told.tokens).toBe(alone.tokens);
+    expect(alone.hitRate).toBeLessThan(0.6);
+    expect(told.hitRate).toBeGreaterThan(0.9);
+    // Who is never sure fetches nothing.
+    const timid = await only(trace, { ...options, prediction: { predictor, leastProbability: 1 } });
+    expect(timid.prefetches).toBe(0);
+    // Side by side, and beginning empty, each sequence still has its own past.
+    const together = { ...options, batches: [4], emptyPerSequence: true, slots: [24], prediction: { predictor } };
+    expect((await only(trace, together)).hitRate).toBeGreaterThan(0.9);
+  });
+
+  it('refuse what is none, and options that belong to made-up predictions', async () => {
+    const trace = ruledTrace();
+    const refused = (prediction: object) => compareCaches(trace, { slots: [12], prediction: prediction as never });
+    await expect(refused({ predictor: 5 })).rejects.toThrow(
+      "predictor must be the path of a predictor's file, or a predictor",
+    );
+    await expect(refused({ predictor: 'x', recall: 0.5 })).rejects.toThrow(/unknown.*recall|recall.*unknown/);
+    await expect(refused({ predictor: 'x', leastProbability: 2 })).rejects.toThrow('leastProbability');
+    await expect(refused({ predictor: 'nowhere.predictor' })).rejects.toMatchObject({ code: 'IO' });
   });
 });
