@@ -236,7 +236,7 @@ std::vector<StepItemResult> Engine::step(const std::vector<StepItem>& items, con
                     logit_rows_, &cancelled, outlook.known, outlook.forecast};
   forward({model_, kernels_, pool_, space_, kv_.layout(), tiers_->top(), batch, outlook.layers_ahead});
   if (batch.rows() == std::ssize(batch_sequences_)) {
-    foresight_->learn(batch.rows(), step_time.seconds() - before);
+    foresight_->learn(step_time.seconds() - before);
   }
 
   std::vector<StepItemResult> results;

@@ -1,6 +1,7 @@
 #include "engine/foresight.h"
 
 #include <algorithm>
+#include <bit>
 #include <utility>
 
 #include "base/error.h"
@@ -44,7 +45,13 @@ Foresight::Foresight(Prefetch prefetch, std::shared_ptr<const RoutePredictor> pr
 
 void Foresight::choose_among(std::vector<Strategy> strategies) {
   strategies_ = std::move(strategies);
-  trial_ = StrategyTrial(strategies_.size());
+  trials_.clear();
+  step_generates(1);
+}
+
+void Foresight::step_generates(int tokens) {
+  magnitude_ = std::bit_width(static_cast<unsigned>(tokens));
+  trials_.try_emplace(magnitude_, strategies_.size());
 }
 
 Outlook Foresight::begin(const std::vector<StepItem>& items, const PredictedExperts& predicted) {
@@ -53,6 +60,9 @@ Outlook Foresight::begin(const std::vector<StepItem>& items, const PredictedExpe
     choose_among(strategies(prefetch_, false));
   }
   asked_forecaster_ = false;
+  const bool generates_only =
+      std::all_of(items.begin(), items.end(), [](const StepItem& item) { return item.tokens.size() == 1; });
+  if (generates_only) step_generates(static_cast<int>(items.size()));
   const Strategy& strategy = current();
   Outlook outlook{strategy.layers_ahead, predicted, nullptr};
   if (!predicted.empty() || strategy.source == Source::kNone) return outlook;
@@ -89,12 +99,13 @@ const PredictedExperts& Foresight::previous_tokens_experts(const std::vector<Ste
   return previous_;
 }
 
-void Foresight::learn(int rows, double seconds) {
-  const size_t before = trial_.trials();
-  trial_.record(rows, seconds);
-  if (trial_.trials() == before) return;
+void Foresight::learn(double seconds) {
+  StrategyTrial& trial = trials_.at(magnitude_);
+  const size_t before = trial.trials();
+  trial.record(seconds);
+  if (trial.trials() == before) return;
   tried_.clear();
-  for (size_t i = 0; i < strategies_.size(); ++i) tried_.push_back({strategies_[i], trial_.median_seconds()[i]});
+  for (size_t i = 0; i < strategies_.size(); ++i) tried_.push_back({strategies_[i], trial.median_seconds()[i]});
 }
 
 void Foresight::end(const std::vector<StepItem>& items, const int32_t* routes,

@@ -52,8 +52,8 @@ class Foresight {
 
   // A step begins. What the caller has `predicted`, if anything, goes before what is known here; it must stay.
   Outlook begin(const std::vector<StepItem>& items, const PredictedExperts& predicted);
-  // A step of `rows` tokens that were all being generated took so long.
-  void learn(int rows, double seconds);
+  // The step under way, whose tokens were all being generated, has taken so long.
+  void learn(double seconds);
   // The step has come to its end, with these routes, [rows][expert layers][used]. `sampled`: the tokens that will
   // probably be the next step's, by their sequences.
   void end(const std::vector<StepItem>& items, const int32_t* routes, std::span<const Forecaster::Row> sampled);
@@ -61,15 +61,17 @@ class Foresight {
   void truncate(int32_t sequence, int32_t length);
   void free(int32_t sequence);
 
-  // The way of the step that comes, and the one that was fastest so far.
-  const Strategy& current() const { return strategies_[trial_.current()]; }
-  const Strategy& in_effect() const { return strategies_[trial_.best()]; }
+  // The way of the step that comes, if it is as large as the last one, and the one that was fastest so far.
+  const Strategy& current() const { return strategies_[trial().current()]; }
+  const Strategy& in_effect() const { return strategies_[trial().best()]; }
   void report(ForesightReport& into) const;
   ForecastCounters counters() const { return forecaster_ ? forecaster_->counters() : ForecastCounters(); }
   // Null without a predictor.
   const Forecaster* forecaster() const { return forecaster_.get(); }
 
  private:
+  const StrategyTrial& trial() const { return trials_.at(magnitude_); }
+  void step_generates(int tokens);
   void choose_among(std::vector<Strategy> strategies);
   const PredictedExperts& previous_tokens_experts(const std::vector<StepItem>& items);
 
@@ -79,7 +81,9 @@ class Foresight {
   size_t used_;
   size_t most_rows_;
   std::vector<Strategy> strategies_;
-  StrategyTrial trial_{1};
+  // By the binary magnitude of the number of tokens that a step generates: what is best for one may not be for sixteen.
+  std::map<int, StrategyTrial> trials_;
+  int magnitude_ = 0;  // of the last step that generated only
   std::vector<TriedStrategy> tried_;
   std::unique_ptr<Forecaster> forecaster_;
   bool asked_forecaster_ = false;  // in the step under way

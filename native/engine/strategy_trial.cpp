@@ -17,14 +17,8 @@ StrategyTrial::StrategyTrial(size_t candidates) : seconds_(candidates), dropped_
   for (auto& list : seconds_) list.reserve(kTurns * kTurn);
 }
 
-void StrategyTrial::record(int rows, double seconds) {
+void StrategyTrial::record(double seconds) {
   if (seconds_.size() < 2) return;
-  if (rows != rows_) {
-    rows_ = rows;
-    best_ = 0;
-    rest_ = kRest;
-    waiting_ = kWarmUp;
-  }
   if (waiting_ > 0) {
     if (--waiting_ == 0) begin();
     return;

@@ -17,9 +17,8 @@ class StrategyTrial {
   size_t current() const { return trying() ? turn_ : best_; }
   // The one that was fastest so far.
   size_t best() const { return best_; }
-  // A step with so many generated tokens took so long. Another number of tokens than before begins anew with the first
-  // candidate: such steps are not comparable.
-  void record(int rows, double seconds);
+  // A step took so long. Steps must be comparable.
+  void record(double seconds);
 
   // How many trials have come to an end, and what the last one found.
   size_t trials() const { return trials_; }
@@ -44,7 +43,6 @@ class StrategyTrial {
   void decide();
 
   size_t best_ = 0;
-  int rows_ = 0;
   int rest_ = kRest;
   int waiting_ = kWarmUp;  // steps until the next trial; 0: it is under way
   size_t trials_ = 0;

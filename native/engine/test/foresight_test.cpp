@@ -64,11 +64,33 @@ TEST_CASE("a way that is faster comes into effect, and what was tried can be see
   CHECK(report.tried.empty());
   CHECK(prefetch_of(report.in_effect) == Prefetch::kGateAhead);
   const auto seconds = [](const Strategy& s) { return prefetch_of(s) == Prefetch::kPreviousToken ? 0.5 : 0.55; };
-  for (int i = 0; i < 64 + 5 * 16; ++i) foresight.learn(1, seconds(foresight.current()));
+  for (int i = 0; i < 64 + 5 * 16; ++i) foresight.learn(seconds(foresight.current()));
   foresight.report(report);
   CHECK(prefetch_of(report.in_effect) == Prefetch::kPreviousToken);
   REQUIRE(report.tried.size() == 5);
   for (const TriedStrategy& tried : report.tried) CHECK(tried.step_seconds == seconds(tried.strategy));
+}
+
+TEST_CASE("small and large steps find their own ways, and what was found is kept while the others run") {
+  Foresight foresight(Prefetch::kAuto, nullptr, {}, config(), 8);
+  const auto run = [&](int32_t sequences, int steps, Prefetch fastest) {
+    std::vector<StepItem> items;
+    for (int32_t i = 0; i < sequences; ++i) items.push_back(item(i, {1}));
+    for (int i = 0; i < steps; ++i) {
+      foresight.begin(items, kNothing);
+      foresight.learn(prefetch_of(foresight.current()) == fastest ? 0.5 : 0.55);
+    }
+    return prefetch_of(foresight.in_effect());
+  };
+  constexpr int kWholeTrial = 64 + 5 * 16;
+  CHECK(run(1, kWholeTrial, Prefetch::kPreviousToken) == Prefetch::kPreviousToken);
+  CHECK(run(4, kWholeTrial, Prefetch::kNone) == Prefetch::kNone);
+  CHECK(run(1, 1, Prefetch::kPreviousToken) == Prefetch::kPreviousToken);
+  // Five are to four as one more step, not as other steps.
+  CHECK(run(5, 1, Prefetch::kNone) == Prefetch::kNone);
+  // A prompt goes by what was found last.
+  foresight.begin({item(0, {1, 2, 3}), item(1, {1})}, kNothing);
+  CHECK(prefetch_of(foresight.in_effect()) == Prefetch::kNone);
 }
 
 TEST_CASE("the previous tokens' experts: every sequence's first choice, then every sequence's second") {
@@ -110,7 +132,7 @@ TEST_CASE("without the predictor, what does not need it goes on") {
     // auto comes to its forecasts when their turn is.
     wait_until([&] {
       foresight.begin({item(0, {1})}, kNothing);
-      foresight.learn(1, 1.0);
+      foresight.learn(1.0);
       return foresight.forecaster()->failed();
     });
     foresight.begin({item(0, {1})}, kNothing);

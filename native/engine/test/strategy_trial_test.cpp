@@ -13,12 +13,12 @@ namespace {
 using Steps = std::vector<int>;
 
 // Runs steps that take as long as their candidate; returns how many each candidate had.
-Steps run(StrategyTrial& trial, int steps, const std::vector<double>& seconds, int rows = 1) {
+Steps run(StrategyTrial& trial, int steps, const std::vector<double>& seconds) {
   Steps used(seconds.size());
   for (int i = 0; i < steps; ++i) {
     const size_t candidate = trial.current();
     ++used[candidate];
-    trial.record(rows, seconds[candidate]);
+    trial.record(seconds[candidate]);
   }
   return used;
 }
@@ -47,7 +47,7 @@ TEST_CASE("what has become slower is left at the next trial") {
 
 TEST_CASE("single slow steps and small differences decide nothing") {
   StrategyTrial trial(2);
-  for (int i = 0; i < 64 + 32; ++i) trial.record(1, i % 13 == 0 ? 50 : (trial.current() == 0 ? 1.0 : 0.99));
+  for (int i = 0; i < 64 + 32; ++i) trial.record(i % 13 == 0 ? 50 : (trial.current() == 0 ? 1.0 : 0.99));
   CHECK(trial.trials() == 1);
   CHECK(trial.best() == 0);
 }
@@ -89,16 +89,6 @@ TEST_CASE("trials become rarer as long as they change nothing, up to a bound") {
   CHECK(run(trial, 32, other) == Steps{16, 16});
 }
 
-TEST_CASE("another number of tokens per step begins anew") {
-  StrategyTrial trial(2);
-  const std::vector<double> seconds = {1.0, 0.8};
-  run(trial, 200, seconds);
-  CHECK(trial.current() == 1);
-  trial.record(4, 1.0);
-  CHECK(run(trial, 63, seconds, 4) == Steps{63, 0});
-  CHECK(run(trial, 32, seconds, 4) == Steps{16, 16});
-}
-
 TEST_CASE("trying costs little, and leaves nobody far behind: within 3% of the best candidate in the long run") {
   const std::vector<double> seconds = {1.15, 2.0, 1.1, 1.2, 1.5, 1.0, 1.04, 1.01, 1.05};
   StrategyTrial trial(seconds.size());
@@ -106,7 +96,7 @@ TEST_CASE("trying costs little, and leaves nobody far behind: within 3% of the b
   constexpr int kSteps = 4000;
   for (int i = 0; i < kSteps; ++i) {
     sum += seconds[trial.current()];
-    trial.record(1, seconds[trial.current()]);
+    trial.record(seconds[trial.current()]);
   }
   CHECK(sum / kSteps < 1.03);
 }
