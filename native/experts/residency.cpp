@@ -31,14 +31,13 @@ Residency::Residency(const ExpertGrid& grid, SlotClasses classes, std::unique_pt
 
 std::span<const Residency::Place> Residency::request(int32_t layer, std::span<const int32_t> experts,
                                                      size_t generating) {
-  release_ahead();
   layer_ = layer;
   std::swap(passed_by_, ahead_[static_cast<size_t>(layer)]);
   policy_->layer_begins(layer);
   return request_more(experts, generating);
 }
 
-// What was fetched for the request before this one, which did not ask for it.
+// What was fetched for this request, which does not ask for it.
 void Residency::release_ahead() {
   for (const int32_t expert : passed_by_) {
     if (slot_of(expert) != kNone) mark(slot_of(expert), kAhead, false);
@@ -64,6 +63,7 @@ std::span<const Residency::Place> Residency::request_more(std::span<const int32_
     add_place({expert, slot, true, kNone});
     use(slot, i < generating);
   }
+  release_ahead();
   for (const size_t i : absent_) {
     const Place place = place_absent(layer_ * grid_.per_layer + experts[i], i >= generating);
     add_place(place);

@@ -47,7 +47,7 @@ class Residency {
   void expect(int32_t layer, int32_t expert, float probability);
   // A slot for an expert that is expected, kNone if there is none to spare: it takes neither one that the request under
   // way holds, nor one fetched ahead for a request still to come, nor one of which the policy says so, and no more than
-  // half of all. When its layer has asked for others, the expert may leave as any other.
+  // half of all. When its layer asks for others, the expert may leave as any other, for these too.
   int32_t fetch_ahead(int32_t expert, bool for_prompt);
 
   // The expert in it did not come after all.

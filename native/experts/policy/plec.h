@@ -21,6 +21,8 @@ inline constexpr double kTopicShare = 0.3;
 // and without, .3 to .7 come to the same within .003; to weigh the mean time instead loses up to .04 with predictions,
 // as what will not be used for long outweighs what probably is.
 inline constexpr double kFading = 0.5;
+// And beside one that is foreseen for this token: what comes later is less sure than it looks.
+inline constexpr double kLater = 0.3;
 
 class PlecPolicy final : public EvictionPolicy {
  public:
@@ -77,7 +79,7 @@ class PlecPolicy final : public EvictionPolicy {
     const int64_t due = due_[e] - request_;
     if (due > 0 && due <= grid_.routed_layers) {
       const double now = static_cast<double>(chance_[e]);
-      return fading_[static_cast<size_t>(due)] * (now + (1 - now) * kFading * later);
+      return fading_[static_cast<size_t>(due)] * (now + (1 - now) * kLater * later);
     }
     return fading_[static_cast<size_t>(grid_.requests_until(layer_of_[e], layer_))] * later;
   }

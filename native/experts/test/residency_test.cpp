@@ -123,19 +123,21 @@ TEST_CASE("fetching ahead takes free slots and those of experts that may leave, 
   CHECK(r.wasted(1) == 1);
 }
 
-TEST_CASE("what was fetched ahead in vain makes room when its layer has passed, and counts as wasted when it leaves") {
+TEST_CASE("what was fetched ahead in vain makes room for what its layer asks for instead, and then counts as wasted") {
   Residency r = residency(4);
   use(r, 0, {0, 1});
   for (const int32_t expert : {8, 9}) CHECK(r.fetch_ahead(expert, false) != Residency::kNone);
   CHECK(r.fetch_ahead(16, false) == Residency::kNone);
-  use(r, 1, {2});
-  CHECK(r.fetch_ahead(16, false) == Residency::kNone);
-  CHECK(present(r, 1) == 3);
-  use(r, 2, {1});
-  CHECK(r.fetch_ahead(3, false) != Residency::kNone);
-  CHECK(r.fetch_ahead(4, false) != Residency::kNone);
-  CHECK(r.wasted(1) == 2);
-  CHECK(present(r, 1) <= 1);
+  // The first that was here stays, as it is asked for; the other was never used, so that it leaves before those of
+  // layer 0.
+  use(r, 1, {0, 2});
+  CHECK(r.wasted(1) == 1);
+  CHECK(present(r, 0) == 2);
+  CHECK(present(r, 1) == 2);
+  for (const int32_t expert : {16, 17}) CHECK(r.fetch_ahead(expert, false) != Residency::kNone);
+  CHECK(r.fetch_ahead(18, false) == Residency::kNone);
+  use(r, 2, {2});
+  CHECK(r.wasted(2) == 1);
 }
 
 TEST_CASE("what was fetched ahead for a layer's next turn stays until that has passed") {
