@@ -77,7 +77,10 @@ async function report() {
   const half = Math.floor(times.length / 2);
   print({ measure: 'decode, second half', value: ((times.length - 1 - half) * 1000) / (times.at(-1) - times[half]) });
   const { layers, k, experts } = routing;
-  print({ measure: 'routes', routes: { promptTokens, layers, k, experts: model.info.experts, chosen: [...experts] } });
+  const ids = [...prompt, ...tokens.slice(0, decoded)];
+  const expertBytes = model.info.bytesPerExpertByLayer;
+  const shape = { promptTokens, layers, k, experts: model.info.experts, expertBytes };
+  print({ measure: 'routes', routes: { ...shape, ids, chosen: [...experts] } });
   if (policy === 'resident') return;
   print({ measure: 'slots', value: slots });
 
@@ -93,8 +96,10 @@ async function report() {
   print({ measure: 'wasted prefetches per token', value: between('wastedPrefetches') / covered });
   print({ measure: 'stalled', value: between('stallSeconds') / covered });
 
-  const { inEffect, tried } = model.stats().prediction;
-  print({ measure: 'in effect', text: describe(inEffect) });
+  const { inEffect, tried, gateAhead } = model.stats().prediction;
+  print({ measure: 'in effect', text: describe(inEffect), strategy: inEffect });
+  const [next] = gateAhead;
+  if (next?.layersAhead === 1) print({ measure: 'gate-ahead', value: next.right / next.choices });
   for (const way of tried)
     print({ measure: 'tried', text: `${describe(way)} ${(1e3 * way.stepSeconds).toFixed(1)} ms` });
 

@@ -36,6 +36,8 @@ import { readFileSync } from 'node:fs';
  * @property {number} layers
  * @property {number} k experts per token and layer
  * @property {number} experts per layer
+ * @property {number[]} expertBytes [layer] of an expert
+ * @property {number[]} ids of the tokens
  * @property {number[]} chosen [token][layer][k], flat
  */
 
