@@ -1,5 +1,5 @@
 // npm run bench:prefetch -- --file MODEL [--predictor FILE] [--experts 50,25] [--runs 3] [--prompt TEXT] [--prompt-tokens 64]
-//   [--decode 400] [--threads 2] [--json results.json]
+//   [--decode 400] [--ways none,gate-ahead] [--threads 2] [--json results.json]
 // Whether `prefetch: 'auto'` is as fast as the best fixed way to look ahead, and as much faster than a cache that only
 // reacts as the simulator says. Each run is cold and in a process of its own; as root, on Linux.
 import { writeFile } from 'node:fs/promises';
@@ -16,7 +16,7 @@ import { count, counts } from '../shared/options.js';
 import { requireRuntime } from '../shared/runtimes.js';
 import { predictorOf } from './own-text.js';
 import { report } from './report.js';
-import { auto, fixed, type Way } from './ways.js';
+import { auto, chosenWays, type Way } from './ways.js';
 
 /** The budget is moeflow's own: that it is kept is measured elsewhere (npm run test:memory). */
 const noLimits = { ram: 0, group: 0 };
@@ -38,6 +38,7 @@ async function bench(): Promise<void> {
       prompt: { type: 'string' },
       'prompt-tokens': { type: 'string', default: '64' },
       decode: { type: 'string', default: '400' },
+      ways: { type: 'string' },
       threads: { type: 'string', default: String(availableParallelism()) },
       json: { type: 'string' },
     },
@@ -79,7 +80,7 @@ async function bench(): Promise<void> {
     const runs = new Map<Way | undefined, Run[]>();
     for (let round = 0; round < count('--runs', values.runs); round++) {
       // Each round begins with another one, as what ran before may matter.
-      const ways = [undefined, auto, ...fixed];
+      const ways = [undefined, auto, ...chosenWays(values.ways)];
       for (const way of [...ways.slice(round % ways.length), ...ways.slice(0, round % ways.length)]) {
         runs.set(way, [...(runs.get(way) ?? []), await run(way, percent)]);
       }

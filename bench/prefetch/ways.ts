@@ -18,3 +18,19 @@ export const fixed: readonly Way[] = [
   { title: 'route-path', cache: { prefetch: 'route-path' }, predicts: true },
   { title: 'blend', cache: { prefetch: 'blend' }, predicts: true },
 ];
+
+/** Those that a list names, and the one that all are compared with; all without a list. */
+export function chosenWays(list: string | undefined): readonly Way[] {
+  if (list === undefined) return fixed;
+  const names = list.split(',');
+  const unknown = names.find((name) => !fixed.some(({ title }) => title === name));
+  if (unknown !== undefined) {
+    throw new Error(
+      `--ways ${unknown}: use some of ${fixed
+        .slice(1)
+        .map(({ title }) => title)
+        .join(',')}`,
+    );
+  }
+  return fixed.filter((way) => way === bare || names.includes(way.title));
+}

@@ -5,8 +5,9 @@
 namespace moeflow {
 namespace {
 
+// Of two in the middle the lower one: what goes wrong in a step makes it slower.
 double median(std::vector<double> values) {
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>((values.size() - 1) / 2);
   std::nth_element(values.begin(), middle, values.end());
   return *middle;
 }
@@ -41,7 +42,7 @@ void StrategyTrial::end_turn() {
   do {
     if (++turn_ < seconds_.size()) continue;
     turn_ = 0;
-    if (++round_ == kTurnsOfHopeless) drop_hopeless();
+    if (++round_ < kTurns) drop_hopeless(kHopeless[static_cast<size_t>(round_) - 1]);
     if (round_ == kTurns || std::count(dropped_.begin(), dropped_.end(), false) == 1) {
       decide();
       return;
@@ -49,11 +50,11 @@ void StrategyTrial::end_turn() {
   } while (dropped_[turn_]);
 }
 
-void StrategyTrial::drop_hopeless() {
+void StrategyTrial::drop_hopeless(double slower) {
   std::vector<double> medians;
   for (const auto& list : seconds_) medians.push_back(median(list));
   const double least = *std::min_element(medians.begin(), medians.end());
-  for (size_t i = 0; i < medians.size(); ++i) dropped_[i] = medians[i] > least * (1 + kHopeless);
+  for (size_t i = 0; i < medians.size(); ++i) dropped_[i] = dropped_[i] || medians[i] > least * (1 + slower);
 }
 
 void StrategyTrial::decide() {

@@ -3,6 +3,7 @@
 // come true, and where the disk is the limit every byte too many costs.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <vector>
 
@@ -32,14 +33,14 @@ class StrategyTrial {
   static constexpr int kLongestRest = 8000;
   // One that is not faster by this is no reason to change.
   static constexpr double kNoise = 0.02;
-  // One that is slower by this after so many turns has no more, so that trying costs little.
-  static constexpr double kHopeless = 0.25;
-  static constexpr int kTurnsOfHopeless = 2;
+  // One that is slower by this after its first, second and third turn has no more, so that trying costs little. Few steps
+  // say little; but who is left out by mistake comes again in the next trial.
+  static constexpr std::array<double, kTurns - 1> kHopeless = {0.25, 0.12, 0.06};
 
   bool trying() const { return waiting_ == 0; }
   void begin();
   void end_turn();
-  void drop_hopeless();
+  void drop_hopeless(double slower);
   void decide();
 
   size_t best_ = 0;

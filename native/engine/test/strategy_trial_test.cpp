@@ -27,7 +27,7 @@ Steps run(StrategyTrial& trial, int steps, const std::vector<double>& seconds) {
 
 TEST_CASE("the first candidate is used at first, then all take turns, then the fastest is kept for long") {
   StrategyTrial trial(3);
-  const std::vector<double> seconds = {1.1, 1.0, 0.9};
+  const std::vector<double> seconds = {0.94, 0.92, 0.9};
   CHECK(run(trial, 64, seconds) == Steps{64, 0, 0});
   CHECK(trial.median_seconds().empty());
   CHECK(run(trial, 48, seconds) == Steps{16, 16, 16});
@@ -52,16 +52,25 @@ TEST_CASE("single slow steps and small differences decide nothing") {
   CHECK(trial.best() == 0);
 }
 
-TEST_CASE("a candidate that is much slower has two turns, not four, and may come back in the next trial") {
-  StrategyTrial trial(3);
-  std::vector<double> seconds = {1.0, 1.3, 1.1};
+TEST_CASE("the slower a candidate is, the fewer turns it has, and it may come back in the next trial") {
+  StrategyTrial trial(4);
+  std::vector<double> seconds = {1.0, 1.3, 1.2, 1.1};
   run(trial, 64, seconds);
-  CHECK(run(trial, 40, seconds) == Steps{16, 8, 16});
+  CHECK(run(trial, 36, seconds) == Steps{12, 4, 8, 12});
   CHECK(trial.trials() == 1);
   CHECK(trial.best() == 0);
-  CHECK(run(trial, 1000, seconds) == Steps{1000, 0, 0});
-  seconds[1] = 0.9;
-  CHECK(run(trial, 48, seconds) == Steps{16, 16, 16});
+  CHECK(run(trial, 1000, seconds) == Steps{1000, 0, 0, 0});
+  seconds[1] = 0.97;
+  CHECK(run(trial, 48, seconds) == Steps{16, 16, 8, 8});
+  CHECK(trial.best() == 1);
+}
+
+TEST_CASE("one slow step makes nobody leave") {
+  StrategyTrial trial(2);
+  run(trial, 64, {1.0, 0.9});
+  // The third step of the second candidate's first turn, one of the two that count.
+  for (int i = 0; i < 24; ++i) trial.record(i == 6 ? 9 : trial.current() == 0 ? 1.0 : 0.9);
+  CHECK(trial.trials() == 1);
   CHECK(trial.best() == 1);
 }
 
@@ -69,21 +78,21 @@ TEST_CASE("the one in use is dropped too where another is much faster") {
   StrategyTrial trial(2);
   run(trial, 64, {2.0, 1.0});
   // Then only one is left, and nothing to find out.
-  CHECK(run(trial, 16, {2.0, 1.0}) == Steps{8, 8});
+  CHECK(run(trial, 8, {2.0, 1.0}) == Steps{4, 4});
   CHECK(trial.trials() == 1);
   CHECK(trial.best() == 1);
 }
 
 TEST_CASE("trials become rarer as long as they change nothing, up to a bound") {
   StrategyTrial trial(2);
-  const std::vector<double> seconds = {1.0, 1.1};
+  const std::vector<double> seconds = {1.0, 1.05};
   run(trial, 64, seconds);
   for (const int rest : {1000, 2000, 4000, 8000, 8000}) {
     CHECK(run(trial, 32, seconds) == Steps{16, 16});
     CHECK(run(trial, rest, seconds) == Steps{rest, 0});
   }
   // The choice changes, so that it must prove itself anew.
-  const std::vector<double> other = {1.1, 1.0};
+  const std::vector<double> other = {1.05, 1.0};
   CHECK(run(trial, 32, other) == Steps{16, 16});
   CHECK(run(trial, 1000, other) == Steps{0, 1000});
   CHECK(run(trial, 32, other) == Steps{16, 16});
@@ -93,12 +102,17 @@ TEST_CASE("trying costs little, and leaves nobody far behind: within 3% of the b
   const std::vector<double> seconds = {1.15, 2.0, 1.1, 1.2, 1.5, 1.0, 1.04, 1.01, 1.05};
   StrategyTrial trial(seconds.size());
   double sum = 0;
-  constexpr int kSteps = 4000;
-  for (int i = 0; i < kSteps; ++i) {
-    sum += seconds[trial.current()];
-    trial.record(seconds[trial.current()]);
-  }
-  CHECK(sum / kSteps < 1.03);
+  const auto mean_after = [&](int steps) {
+    for (int i = 0; i < steps; ++i) {
+      sum += seconds[trial.current()];
+      trial.record(seconds[trial.current()]);
+    }
+    return sum / steps;
+  };
+  // The first choice, which is used at first, is .15 slower here.
+  CHECK(mean_after(600) < 1.045);
+  sum = 0;
+  CHECK(mean_after(4000) < 1.01);
 }
 
 TEST_CASE("one candidate alone is never tried") {
