@@ -36,9 +36,9 @@ export async function simulatedSpeedUp(given: Simulated): Promise<number> {
     }).then((rows) => rows.filter(({ phase }) => phase === 'decode'));
     return row?.tokensPerSecond ?? Number.NaN;
   };
-  let [slow, fast] = [1e6, 1e12];
-  for (let i = 0; i < 40; i++) {
-    const middle = Math.sqrt(slow * fast);
+  let [slow, fast] = [1e6, 1e12]; // bytes per second
+  for (let i = 0; i < 30; i++) {
+    const middle = Math.round(Math.sqrt(slow * fast));
     if ((await speed(middle, { policies: ['lru'] })) < bare) slow = middle;
     else fast = middle;
   }
