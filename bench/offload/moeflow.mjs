@@ -8,8 +8,7 @@ const { file, threads, decodeTokens, decodeSeconds, load } = request;
 const loading = process.hrtime.bigint();
 const contextLength = request.promptTokens + decodeTokens + 2;
 const options = { threads, ram: request.ram, contextLength, predictor: 'none', ...load };
-if (request.expertShare !== undefined) options.ram = await budgetForShare(request.expertShare);
-const model = await loadModel(file, options);
+const model = await (request.expertShare === undefined ? loadModel(file, options) : loadWithShare(request.expertShare));
 const loadSeconds = secondsSince(loading);
 print({ measure: 'load', value: loadSeconds });
 const { slots, policy } = model.stats().experts;
@@ -25,6 +24,7 @@ const promptTokens = prompt.length;
 const generation = model.generate(prompt, {
   maxTokens: decodeTokens + 1,
   temperature: 0,
+  ...request.sampling,
   ignoreEos: true,
   routing: decodeTokens > 0,
 });
@@ -52,17 +52,19 @@ function describe({ prefetch, layersAhead, leastProbability }) {
   return [prefetch, ...details].join(', ');
 }
 
-/** With which just that share of the experts has a place, whatever else memory is needed for. */
-async function budgetForShare(share) {
-  let budget;
-  // What the process has already grows with the first plans.
-  for (let i = 0; i < 3; i++) {
-    const { expertBytes: _, budgetBytes: __, ...rest } = await planMemory(file, { ...options, ram: budget });
-    const needed = Object.entries(rest).filter(([name]) => name.endsWith('Bytes'));
-    const all = (await planMemory(file, { threads, contextLength, predictor: 'none' })).expertBytes;
-    budget = Math.ceil(needed.reduce((sum, [, bytes]) => sum + bytes, share * all));
+/** With places for just that share of the experts, whatever else takes memory. */
+async function loadWithShare(share) {
+  const { expertBytes, experts } = await planMemory(file, { threads, contextLength, predictor: 'none' });
+  const wanted = Math.round(share * experts);
+  // The least that works says what else there is; what the process has already is not the same twice.
+  let ram = (await planMemory(file, options)).processBytes + 2 * expertBytes;
+  for (let attempt = 0; ; attempt++) {
+    const model = await loadModel(file, { ...options, ram });
+    const missing = wanted - model.info.memory.expertSlots;
+    if (Math.abs(missing) <= wanted / 100 || attempt === 8) return model;
+    await model.dispose();
+    ram += Math.round((missing * expertBytes) / experts);
   }
-  return budget;
 }
 
 function readings() {

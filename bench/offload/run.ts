@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import type { PrefetchStrategy } from '../../lib/experts/stats.js';
+import type { GenerateOptions } from '../../lib/generation/options.js';
 import type { LoadModelOptions } from '../../lib/model/load-options.js';
 import { repository } from '../shared/runtimes.js';
 import { ControlGroup } from './control-group.js';
@@ -20,6 +21,7 @@ export interface Request {
   /** moeflow's, beside what the other fields say. */
   prompt?: string;
   expertShare?: number;
+  sampling?: Pick<GenerateOptions, 'temperature' | 'seed'>;
   load?: Pick<LoadModelOptions, 'cache' | 'predictor'>;
 }
 

@@ -13,6 +13,7 @@ import { readFileSync } from 'node:fs';
  * @property {number} decodeSeconds bench/offload: decoding ends after this time, with fewer tokens
  * @property {string} [prompt] bench/offload, moeflow: its first tokens are the prompt, instead of random ones
  * @property {number} [expertShare] bench/offload, moeflow: instead of `ram`, of the experts, how many have a place
+ * @property {object} [sampling] bench/offload, moeflow: options of generate, in place of greedy decoding
  * @property {object} [load] bench/offload, moeflow: options of loadModel
  * @property {number} [ram] bench/offload, moeflow: the budget in bytes; without it all stays in memory
  * @property {boolean} [repacked] bench/offload, llama.cpp: weights may be repacked

@@ -1,9 +1,12 @@
 #include "engine/strategy_trial.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace moeflow {
 namespace {
+
+constexpr double kRecentSteps = 16;
 
 // Of two in the middle the lower one: what goes wrong in a step makes it slower.
 double median(std::vector<double> values) {
@@ -15,20 +18,23 @@ double median(std::vector<double> values) {
 }  // namespace
 
 StrategyTrial::StrategyTrial(size_t candidates) : seconds_(candidates), dropped_(candidates) {
-  for (auto& list : seconds_) list.reserve(kTurns * kTurn);
+  for (auto& list : seconds_) list.reserve(kTurns * kMostTurn);
 }
 
 void StrategyTrial::record(double seconds) {
   if (seconds_.size() < 2) return;
+  recent_ += (seconds - recent_) / (recent_ > 0 ? kRecentSteps : 1);
   if (waiting_ > 0) {
     if (--waiting_ == 0) begin();
     return;
   }
-  if (step_ >= kTurn / 2) seconds_[turn_].push_back(seconds);
-  if (++step_ == kTurn) end_turn();
+  if (step_ >= turn_steps_ / 2) seconds_[turn_].push_back(seconds);
+  if (++step_ == turn_steps_) end_turn();
 }
 
 void StrategyTrial::begin() {
+  const double steps = std::ceil(kTurnSeconds / std::max(recent_, 1e-9));
+  turn_steps_ = static_cast<int>(std::clamp(steps, double{kTurn}, double{kMostTurn}));
   turn_ = 0;
   round_ = 0;
   step_ = 0;
@@ -70,7 +76,7 @@ void StrategyTrial::decide() {
   }
   // The first choice of all has nothing to be compared with.
   rest_ = best_ == before && trials_ > 0 ? std::min(2 * rest_, kLongestRest) : kRest;
-  waiting_ = rest_;
+  waiting_ = rest_ * turn_steps_ / kTurn;
   ++trials_;
 }
 

@@ -27,14 +27,20 @@ class StrategyTrial {
 
  private:
   static constexpr int kWarmUp = 64;  // steps before the first trial, in which the cache fills
-  static constexpr int kTurn = 4;  // steps of a candidate; the first half does not count, as the one before still shows
+  // Steps of a candidate; the first half does not count, as the one before still shows. The shorter steps are, the less
+  // one of them says: a turn takes so many seconds, or more steps than the most.
+  static constexpr int kTurn = 4;
+  static constexpr double kTurnSeconds = 0.01;
+  static constexpr int kMostTurn = 32;
   static constexpr int kTurns = 4;  // of each candidate, one after another, so that a change of the disk hits them all
-  static constexpr int kRest = 1000;  // steps until the next trial; twice as many whenever one changes nothing
+  // Steps until the next trial; twice as many whenever one changes nothing, and as many times more as its turns are
+  // longer.
+  static constexpr int kRest = 1000;
   static constexpr int kLongestRest = 8000;
   // One that is not faster by this is no reason to change.
   static constexpr double kNoise = 0.02;
-  // One that is slower by this after its first, second and third turn has no more, so that trying costs little. Few steps
-  // say little; but who is left out by mistake comes again in the next trial.
+  // One that is slower by this after its first, second and third turn has no more, so that trying costs little. Few
+  // steps say little; but who is left out by mistake comes again in the next trial.
   static constexpr std::array<double, kTurns - 1> kHopeless = {0.25, 0.12, 0.06};
 
   bool trying() const { return waiting_ == 0; }
@@ -46,9 +52,11 @@ class StrategyTrial {
   size_t best_ = 0;
   int rest_ = kRest;
   int waiting_ = kWarmUp;  // steps until the next trial; 0: it is under way
+  double recent_ = 0;      // seconds of a step, a fading mean
   size_t trials_ = 0;
   std::vector<double> median_seconds_;
   // The trial under way.
+  int turn_steps_ = kTurn;
   size_t turn_ = 0;  // whose it is
   int round_ = 0;    // turns that everybody has had
   int step_ = 0;     // of the turn

@@ -115,6 +115,20 @@ TEST_CASE("trying costs little, and leaves nobody far behind: within 3% of the b
   CHECK(mean_after(4000) < 1.01);
 }
 
+TEST_CASE("short steps have longer turns and rests, as one of them says less") {
+  StrategyTrial trial(2);
+  const std::vector<double> seconds = {0.00048, 0.000479};
+  CHECK(run(trial, 64, seconds) == Steps{64, 0});
+  // 10 ms are 21 steps; four turns each.
+  CHECK(run(trial, 168, seconds) == Steps{84, 84});
+  CHECK(trial.trials() == 1);
+  CHECK(run(trial, 5250, seconds) == Steps{5250, 0});
+  CHECK(run(trial, 168, seconds) == Steps{84, 84});
+  StrategyTrial shortest(2);
+  run(shortest, 64, {1e-6, 1e-6});
+  CHECK(run(shortest, 4 * 2 * 32, {1e-6, 1e-6}) == Steps{128, 128});
+}
+
 TEST_CASE("one candidate alone is never tried") {
   StrategyTrial trial(1);
   CHECK(run(trial, 5000, {1.0}) == Steps{5000});
