@@ -199,7 +199,7 @@ export interface NativeStrategy {
 
 export interface NativeForesight {
   inEffect: NativeStrategy;
-  /** With the median step of the last trial, in seconds; empty before the first. */
+  /** With the seconds of a step in the last trial, the mean without the slowest; empty before the first. */
   tried: (NativeStrategy & { stepSeconds: number })[];
   /** By how many layers before their turn routers were asked: experts that they chose then, and those of them that they chose in their turn. */
   gateAhead: { layersAhead: number; choices: number; right: number }[];

@@ -57,11 +57,11 @@ async function loadWithShare(share) {
   const { expertBytes, experts } = await planMemory(file, { threads, contextLength, predictor: 'none' });
   const wanted = Math.round(share * experts);
   // The least that works says what else there is; what the process has already is not the same twice.
-  let ram = (await planMemory(file, options)).processBytes + 2 * expertBytes;
+  let ram = (await planMemory(file, options)).processBytes + 2 * expertBytes + 32 * 2 ** 20;
   for (let attempt = 0; ; attempt++) {
     const model = await loadModel(file, { ...options, ram });
     const missing = wanted - model.info.memory.expertSlots;
-    if (Math.abs(missing) <= wanted / 100 || attempt === 8) return model;
+    if (Math.abs(missing) <= wanted / 50 || attempt === 16) return model;
     await model.dispose();
     ram += Math.round((missing * expertBytes) / experts);
   }

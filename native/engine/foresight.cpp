@@ -105,7 +105,7 @@ void Foresight::learn(double seconds) {
   trial.record(seconds);
   if (trial.trials() == before) return;
   tried_.clear();
-  for (size_t i = 0; i < strategies_.size(); ++i) tried_.push_back({strategies_[i], trial.median_seconds()[i]});
+  for (size_t i = 0; i < strategies_.size(); ++i) tried_.push_back({strategies_[i], trial.step_seconds()[i]});
 }
 
 void Foresight::end(const std::vector<StepItem>& items, const int32_t* routes,

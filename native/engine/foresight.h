@@ -25,7 +25,7 @@ void check_prefetch(Prefetch prefetch, const RoutePredictor* predictor, const Mo
 // A way that has been tried, and how long a step takes with it.
 struct TriedStrategy {
   Strategy strategy;
-  double step_seconds = 0;  // the median of the last trial
+  double step_seconds = 0;  // typically, in the last trial
 };
 
 // What all this has come to.

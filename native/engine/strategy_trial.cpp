@@ -2,17 +2,20 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 namespace moeflow {
 namespace {
 
 constexpr double kRecentSteps = 16;
 
-// Of two in the middle the lower one: what goes wrong in a step makes it slower.
-double median(std::vector<double> values) {
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>((values.size() - 1) / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
+// The mean without the slowest eighth, or the slowest one: a step that waits for experts counts in full, as what is
+// fetched ahead is to spare it that, but not one in which the machine did something else.
+double typical(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  const size_t kept = values.size() > 1 ? values.size() - (values.size() + 7) / 8 : values.size();
+  return std::accumulate(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(kept), 0.0) /
+         static_cast<double>(kept);
 }
 
 }  // namespace
@@ -57,21 +60,21 @@ void StrategyTrial::end_turn() {
 }
 
 void StrategyTrial::drop_hopeless(double slower) {
-  std::vector<double> medians;
-  for (const auto& list : seconds_) medians.push_back(median(list));
-  const double least = *std::min_element(medians.begin(), medians.end());
-  for (size_t i = 0; i < medians.size(); ++i) dropped_[i] = dropped_[i] || medians[i] > least * (1 + slower);
+  std::vector<double> typicals;
+  for (const auto& list : seconds_) typicals.push_back(typical(list));
+  const double least = *std::min_element(typicals.begin(), typicals.end());
+  for (size_t i = 0; i < typicals.size(); ++i) dropped_[i] = dropped_[i] || typicals[i] > least * (1 + slower);
 }
 
 void StrategyTrial::decide() {
-  median_seconds_.clear();
-  for (const auto& list : seconds_) median_seconds_.push_back(median(list));
+  step_seconds_.clear();
+  for (const auto& list : seconds_) step_seconds_.push_back(typical(list));
   const size_t before = best_;
-  double least = median_seconds_[before] * (1 - kNoise);
-  for (size_t i = 0; i < median_seconds_.size(); ++i) {
+  double least = step_seconds_[before] * (1 - kNoise);
+  for (size_t i = 0; i < step_seconds_.size(); ++i) {
     // One that has been dropped may have been measured at a better time than those that went on.
-    if (dropped_[i] || median_seconds_[i] >= least) continue;
-    least = median_seconds_[i];
+    if (dropped_[i] || step_seconds_[i] >= least) continue;
+    least = step_seconds_[i];
     best_ = i;
   }
   // The first choice of all has nothing to be compared with.

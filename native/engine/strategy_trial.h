@@ -21,9 +21,9 @@ class StrategyTrial {
   // A step took so long. Steps must be comparable.
   void record(double seconds);
 
-  // How many trials have come to an end, and what the last one found.
+  // How many trials have come to an end, and what a step took in the last one, the slowest aside.
   size_t trials() const { return trials_; }
-  const std::vector<double>& median_seconds() const { return median_seconds_; }  // [candidate]; empty before the first
+  const std::vector<double>& step_seconds() const { return step_seconds_; }  // [candidate]; empty before the first
 
  private:
   static constexpr int kWarmUp = 64;  // steps before the first trial, in which the cache fills
@@ -54,7 +54,7 @@ class StrategyTrial {
   int waiting_ = kWarmUp;  // steps until the next trial; 0: it is under way
   double recent_ = 0;      // seconds of a step, a fading mean
   size_t trials_ = 0;
-  std::vector<double> median_seconds_;
+  std::vector<double> step_seconds_;
   // The trial under way.
   int turn_steps_ = kTurn;
   size_t turn_ = 0;  // whose it is
