@@ -30,8 +30,8 @@ class StrategyTrial {
   // Steps of a candidate; the first half does not count, as the one before still shows. The shorter steps are, the less
   // one of them says: a turn takes so many seconds, or more steps than the most.
   static constexpr int kTurn = 4;
-  static constexpr double kTurnSeconds = 0.01;
-  static constexpr int kMostTurn = 32;
+  static constexpr double kTurnSeconds = 0.02;
+  static constexpr int kMostTurn = 40;
   static constexpr int kTurns = 4;  // of each candidate, one after another, so that a change of the disk hits them all
   // Steps until the next trial; twice as many whenever one changes nothing, and as many times more as its turns are
   // longer.

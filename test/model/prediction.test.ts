@@ -35,8 +35,8 @@ describe('prediction of experts', () => {
       lateForecasts: 0,
       forecastSeconds: 0,
     });
-    // 64 steps to fill the cache, then at most four turns of 32 for each of five ways.
-    const { stats } = await model.generate(prompt, { ...generation, maxTokens: 64 + 5 * 4 * 32 + 2 }).result;
+    // 64 steps to fill the cache, then at most four turns of 40 for each of five ways.
+    const { stats } = await model.generate(prompt, { ...generation, maxTokens: 64 + 5 * 4 * 40 + 2 }).result;
     const { experts, prediction } = model.stats();
     const tried = prediction?.tried ?? expect.unreachable();
     expect(tried.map(({ prefetch, layersAhead }) => [prefetch, layersAhead])).toEqual([
@@ -107,7 +107,7 @@ describe('prediction of experts', () => {
     for (const prefetch of ['route-path', 'blend', 'auto'] as const) {
       const model = await loadWith({ prefetch, predictor });
       // So many that auto comes to its forecasts.
-      const maxTokens = prefetch === 'auto' ? 64 + 9 * 32 : generation.maxTokens;
+      const maxTokens = prefetch === 'auto' ? 64 + 6 * 40 : generation.maxTokens;
       const { tokens, stats } = await model.generate(prompt, { ...generation, maxTokens }).result;
       expect(tokens.slice(0, generation.maxTokens)).toEqual(expected.tokens);
       expect(stats.prediction?.failure).toMatch(/^the predictor gave -?nan as a probability$/);

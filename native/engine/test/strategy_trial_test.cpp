@@ -126,16 +126,16 @@ TEST_CASE("trying costs little, and leaves nobody far behind: within 3% of the b
 
 TEST_CASE("short steps have longer turns and rests, as one of them says less") {
   StrategyTrial trial(2);
-  const std::vector<double> seconds = {0.00048, 0.000479};
+  const std::vector<double> seconds = {0.00096, 0.000958};
   CHECK(run(trial, 64, seconds) == Steps{64, 0});
-  // 10 ms are 21 steps; four turns each.
+  // 20 ms are 21 steps; four turns each.
   CHECK(run(trial, 168, seconds) == Steps{84, 84});
   CHECK(trial.trials() == 1);
   CHECK(run(trial, 5250, seconds) == Steps{5250, 0});
   CHECK(run(trial, 168, seconds) == Steps{84, 84});
   StrategyTrial shortest(2);
   run(shortest, 64, {1e-6, 1e-6});
-  CHECK(run(shortest, 4 * 2 * 32, {1e-6, 1e-6}) == Steps{128, 128});
+  CHECK(run(shortest, 4 * 2 * 40, {1e-6, 1e-6}) == Steps{160, 160});
 }
 
 TEST_CASE("one candidate alone is never tried") {
