@@ -48,7 +48,7 @@ Forecaster::~Forecaster() {
 }
 
 uint64_t Forecaster::working_bytes(const RouteShape& shape, int context_length) {
-  const uint64_t history = 2 * shape.route() * sizeof(int32_t) + kTokenBytes;  // a growing vector is half empty
+  const uint64_t history = 2 * shape.route() * sizeof(int32_t) + kTokenBytes;   // a growing vector is half empty
   const uint64_t floats = (kHistoryViews + 3 * kRouteHeads) * shape.outputs();  // of a token, of all, and the forecast
   return static_cast<uint64_t>(context_length) * history + floats * sizeof(float);
 }

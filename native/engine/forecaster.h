@@ -33,8 +33,8 @@ struct ForecastCounters {
   }
 };
 
-// For tests: sees what is predicted of each token, [kRouteHeads][layers * experts], before it is used. It may change it,
-// wait, or throw.
+// For tests: sees what is predicted of each token, [kRouteHeads][layers * experts], before it is used. It may change
+// it, wait, or throw.
 using ForecastHook = std::function<void(std::span<float> answer)>;
 
 // One thread makes all calls, that of the steps. The other one is never waited for but while it reads a history, which

@@ -10,8 +10,8 @@
 
 namespace moeflow {
 
-// Of a predictor's table: room for 20 thousand ids of a model with 24 layers of 32 experts, or for 2700 of one with 48 of
-// 128, whose other weights take more than that. Ids beyond are rare, and their means say little.
+// Of a predictor's table: room for 20 thousand ids of a model with 24 layers of 32 experts, or for 2700 of one with 48
+// of 128, whose other weights take more than that. Ids beyond are rare, and their means say little.
 inline constexpr size_t kMostTableBytes = size_t{16} << 20;
 
 // Rows side by side; what a token used, 1 or 0, is the target.
@@ -37,14 +37,14 @@ class RouteDataset {
 
   const RouteShape& shape() const { return shape_; }
   size_t rows() const { return rows_.size(); }
-  // Learns from different rows, and from nothing else, what the table's view is: batch() gives it of every row, with what
-  // was learned of the row's own sequence left out. Returns the table for a predictor. Throws Error(kInvalidArgument) for
-  // a row that is not there, or is given twice.
+  // Learns from different rows, and from nothing else, what the table's view is: batch() gives it of every row, with
+  // what was learned of the row's own sequence left out. Returns the table for a predictor. Throws
+  // Error(kInvalidArgument) for a row that is not there, or is given twice.
   TokenTable learn_table(std::span<const int32_t> rows);
   // Throws Error(kInvalidArgument) for a row that is not there.
   RouteBatch batch(std::span<const int32_t> rows) const;
-  // [rows][layers * experts] of one head. Throws Error(kInvalidArgument) for a row that is not there, or a predictor for
-  // another shape.
+  // [rows][layers * experts] of one head. Throws Error(kInvalidArgument) for a row that is not there, or a predictor
+  // for another shape.
   std::vector<float> predict(const RoutePredictor& predictor, RouteHead head, std::span<const int32_t> rows) const;
 
  private:

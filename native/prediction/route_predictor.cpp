@@ -71,7 +71,8 @@ void RoutePredictor::check_weights() const {
   const TokenTable& table = weights_.table;
   check_size(table.means.size(), (table.tokens.size() + 1) * shape.outputs(), "table");
   check_size(table.buckets.size(), table.tokens.size() + 1, "table_buckets");
-  const auto bad = std::find_if(table.buckets.begin(), table.buckets.end(), [](uint8_t b) { return b >= kTableBuckets; });
+  const auto bad =
+      std::find_if(table.buckets.begin(), table.buckets.end(), [](uint8_t b) { return b >= kTableBuckets; });
   if (bad != table.buckets.end()) {
     fail(ErrorCode::kInvalidArgument, "predictor: value ", bad - table.buckets.begin(), " of table_buckets is ",
          int{*bad}, ", must be below ", kTableBuckets);

@@ -1,6 +1,7 @@
-// The run-time form of the trained route predictor: which experts a token will use in all layers, and which of them will
-// be used again soon, from its id, the tokens before it and the routes that they took. ExpertFlow's routing path predictor
-// (arXiv 2410.17954) in what it is for; the network is a small one of our own (predictor/network.ts says why).
+// The run-time form of the trained route predictor: which experts a token will use in all layers, and which of them
+// will be used again soon, from its id, the tokens before it and the routes that they took. ExpertFlow's routing path
+// predictor (arXiv 2410.17954) in what it is for; the network is a small one of our own (predictor/network.ts says
+// why).
 //
 //   hidden = relu(bias + current[token] x matrix + previous[token before] x matrix + lengths[match length]
 //                 + previous, matched, recurring, medium, succeeding and table view x their matrices)
@@ -22,12 +23,14 @@
 namespace moeflow {
 
 // Views that the hidden layer reads.
-inline constexpr std::array<RouteView, 6> kHiddenViews = {kPrevious, kMatched, kRecurring, kMedium, kSucceeding, kTable};
+inline constexpr std::array<RouteView, 6> kHiddenViews = {kPrevious, kMatched,    kRecurring,
+                                                          kMedium,   kSucceeding, kTable};
 
 // What is said of every expert.
 enum RouteHead : uint8_t {
   kUsedNow,    // the probability that the token uses it
-  kUsedLater,  // what its next use after this token is worth: 1 by the next token, and kLaterDecay times as much with each more
+  kUsedLater,  // what its next use after this token is worth: 1 by the next token, and kLaterDecay times as much with
+               // each more
   kRouteHeads,
 };
 inline constexpr float kLaterDecay = 0.5F;
@@ -75,10 +78,11 @@ class RoutePredictor {
  private:
   void check_weights() const;
   void fold_table();
-  void add_hidden(int32_t token, int32_t before, size_t match_length, std::span<const float> views, float* hidden) const;
+  void add_hidden(int32_t token, int32_t before, size_t match_length, std::span<const float> views,
+                  float* hidden) const;
   void add_direct(int32_t token, size_t match_length, std::span<const float> views, float* logits) const;
 
-  RouteWeights weights_;            // but for the table's matrix of the hidden layer,
+  RouteWeights weights_;             // but for the table's matrix of the hidden layer,
   std::vector<float> table_hidden_;  // as its product with every row is here: [table tokens + 1][hidden]
 };
 

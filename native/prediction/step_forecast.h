@@ -20,8 +20,8 @@ class StepForecast {
   void add(std::span<const float> answer);
 
   const RouteShape& shape() const { return shape_; }
-  // What a head says of all tokens together, [experts] of a layer: that any of them uses the expert, or will have it used
-  // after it.
+  // What a head says of all tokens together, [experts] of a layer: that any of them uses the expert, or will have it
+  // used after it.
   void read(RouteHead head, int32_t layer, std::span<float> probabilities) const;
   // The experts of a layer that are used with at least this probability, the most probable first.
   void rank(int32_t layer, float least_probability, std::vector<int32_t>& experts) const;

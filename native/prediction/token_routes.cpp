@@ -92,7 +92,8 @@ TokenTable TokenRoutes::table(size_t most_bytes) const {
     divide(places, mean);
     if (row != 0) table.tokens.push_back(ids_[row - 1]);
     table.buckets.push_back(static_cast<uint8_t>(table_bucket(places)));
-    for (const float share : mean) table.means.push_back(static_cast<uint8_t>(std::lround(std::min(share, 1.0F) * 255)));
+    for (const float share : mean)
+      table.means.push_back(static_cast<uint8_t>(std::lround(std::min(share, 1.0F) * 255)));
   }
   return table;
 }

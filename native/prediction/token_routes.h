@@ -1,5 +1,5 @@
-// The routes that token ids took in the sequences that a predictor learns from. What it keeps grows with the routes, not
-// with ids times experts: most ids are rare, and use few.
+// The routes that token ids took in the sequences that a predictor learns from. What it keeps grows with the routes,
+// not with ids times experts: most ids are rare, and use few.
 #pragma once
 
 #include <compare>
@@ -27,8 +27,8 @@ class TokenRoutes {
   // Of different places in `sequences`, which stay as they are from now on, but for new ones at the end.
   TokenRoutes(const RouteShape& shape, std::vector<Place> places, std::span<const RouteHistory> sequences);
 
-  // The mean route of a token's places, [layers * experts], to which comes what all tokens use as that of one more. Those
-  // in `sequence` are left out: a token must not learn from its own. Returns how many places it is of.
+  // The mean route of a token's places, [layers * experts], to which comes what all tokens use as that of one more.
+  // Those in `sequence` are left out: a token must not learn from its own. Returns how many places it is of.
   int64_t mean(int32_t token, int32_t sequence, std::span<const RouteHistory> sequences, std::span<float> mean) const;
   // The means of the most frequent ids.
   TokenTable table(size_t most_bytes) const;

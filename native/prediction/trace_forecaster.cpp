@@ -5,7 +5,9 @@
 namespace moeflow {
 
 TraceForecaster::TraceForecaster(std::shared_ptr<const RoutePredictor> predictor)
-    : predictor_(std::move(predictor)), forecast_(predictor_->shape()), answer_(kRouteHeads * predictor_->shape().outputs()) {}
+    : predictor_(std::move(predictor)),
+      forecast_(predictor_->shape()),
+      answer_(kRouteHeads * predictor_->shape().outputs()) {}
 
 const StepForecast* TraceForecaster::forecast(const TracedTokens& tokens) {
   forecast_.clear();

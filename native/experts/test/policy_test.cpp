@@ -116,7 +116,8 @@ TEST_CASE("plec lets go of the expert whose next use is farthest away") {
   CHECK(policy->choose(std::vector<int32_t>{8, 14}) == 14);
 }
 
-TEST_CASE("plec keeps what is foreseen to be used soon again, from its forecast until its layer runs without a new one") {
+TEST_CASE(
+    "plec keeps what is foreseen to be used soon again, from its forecast until its layer runs without a new one") {
   const ExpertGrid grid{2, 4, 2, 1};
   const std::vector<int32_t> both = {0, 1};
   const auto policy = make_policy({"plec", {}}, grid);
