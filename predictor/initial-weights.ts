@@ -1,7 +1,7 @@
 /** Where training begins. */
 
 import { uniforms } from '../lib/random.js';
-import { type RouteWeights, sizeOf, type WeightName, weightShapes } from './weights.js';
+import { type RouteWeights, sizeOf, type TokenTable, type WeightName, weightShapes } from './weights.js';
 
 type Sizes = Pick<RouteWeights, 'layers' | 'experts' | 'expertsUsed' | 'tokenWidth' | 'hidden' | 'tokens'>;
 
@@ -10,7 +10,7 @@ type Sizes = Pick<RouteWeights, 'layers' | 'experts' | 'expertsUsed' | 'tokenWid
  *
  * @param popularity [layers * experts] share of the tokens that use the expert
  */
-export function initialWeights(sizes: Sizes, popularity: Float64Array, seed: number): RouteWeights {
+export function initialWeights(sizes: Sizes, table: TokenTable, popularity: Float64Array, seed: number): RouteWeights {
   const { layers, experts, expertsUsed, tokenWidth, hidden, tokens } = sizes;
   const shape = { layers, experts, expertsUsed, tokenWidth, hidden };
   const random = uniforms(seed);
@@ -19,6 +19,7 @@ export function initialWeights(sizes: Sizes, popularity: Float64Array, seed: num
   const normal = (name: WeightName, deviation: number) => zeros(name).map(() => deviation * gaussian(random));
   return {
     ...shape,
+    ...table,
     tokens,
     current: normal('current', 0.3),
     previous: normal('previous', 0.3),
@@ -29,13 +30,19 @@ export function initialWeights(sizes: Sizes, popularity: Float64Array, seed: num
     // A view has as many ones as a route has experts.
     views: normal('views', 0.5 / Math.sqrt(layers * expertsUsed)),
     output: normal('output', 0.5 / Math.sqrt(hidden)),
-    outputBias: Float32Array.from(popularity, (share) => logit(Math.min(Math.max(share, 1e-3), 1 - 1e-3))),
+    outputBias: Float32Array.from([...popularity, ...Array.from(popularity, laterMean)], logit),
     direct: zeros('direct'),
   };
 }
 
+/** Of an expert's second target, if each token used it with this chance whatever others do. */
+function laterMean(chance: number): number {
+  return chance / (1 - 0.5 * (1 - chance));
+}
+
 function logit(chance: number): number {
-  return Math.log(chance / (1 - chance));
+  const between = Math.min(Math.max(chance, 1e-3), 1 - 1e-3);
+  return Math.log(between / (1 - between));
 }
 
 /** Box and Muller. */

@@ -3,13 +3,23 @@
  *
  * ExpertFlow's own predictor (arXiv 2410.17954) reads token ids alone, through a transformer. This one also reads what is
  * known for nothing when a token comes: the routes of the tokens before it, and where the same words stood before the
- * routes that they took. One hidden layer over that finds more (docs/prediction.md) for a fraction of the time.
+ * routes that they took. One hidden layer over that finds more (docs/prediction.md) for a fraction of the time. A second head
+ * says of every expert what its next use after this token is worth: 1 by the next token, and half as much with each more.
  */
 
 import type { Tensor, Tensor2D } from '@tensorflow/tfjs-core';
 import type { NativeRouteBatch } from '../lib/native.js';
 import type { TensorFlow } from './backend.js';
-import { hiddenViews, matchLengths, type RouteWeights, sizesOf, type WeightName, weightShapes } from './weights.js';
+import {
+  heads,
+  hiddenViews,
+  matchLengths,
+  type RouteWeights,
+  sizesOf,
+  tableView,
+  type WeightName,
+  weightShapes,
+} from './weights.js';
 
 /** Rows of a batch as the network takes them. */
 export interface NetworkInput {
@@ -48,7 +58,7 @@ export interface Kept {
 }
 
 /**
- * Mean binary cross-entropy over the batch, and its gradients: those of the tables for the batch's rows. The way back is
+ * Mean binary cross-entropy over the batch and both heads, and its gradients: those of the tables for the batch's rows. The way back is
  * written out, as core and a back end alone do not know the gradients of their operations.
  */
 export function lossAndGradients(tf: TensorFlow, weights: RouteWeights, input: NetworkInput, kept: Kept): Gradients {
@@ -68,7 +78,9 @@ export function lossAndGradients(tf: TensorFlow, weights: RouteWeights, input: N
     const hidden = tf.mul(active, masks.hidden) as Tensor2D;
     const chances = tf.sigmoid(logits(tf, x, w, hidden)) as Tensor2D;
 
-    const targets = tf.tensor2d(input.batch.targets, [x.rows, weights.layers * weights.experts]);
+    const outputs: [number, number] = [x.rows, weights.layers * weights.experts];
+    const { targets: now, later } = input.batch;
+    const targets = tf.concat([tf.tensor2d(now, outputs), tf.tensor2d(later, outputs)], 1) as Tensor2D;
     const slope = tf.div(tf.sub(chances, targets), targets.size);
     const hiddenSlope = tf.mul(
       tf.mul(tf.matMul(slope, turned(w.output)), masks.hidden),
@@ -84,7 +96,9 @@ export function lossAndGradients(tf: TensorFlow, weights: RouteWeights, input: N
       views: hiddenViews.map((view) => tf.matMul(turned(x.views[view] as Tensor2D), hiddenSlope)),
       output: tf.matMul(turned(hidden), slope),
       outputBias: tf.sum(slope, 0),
-      direct: x.views.map((view) => tf.matMul(turned(x.lengths), tf.mul(view, slope) as Tensor2D)),
+      direct: x.views.map((view, i) =>
+        tf.matMul(turned(directRows(x, i)), tf.mul(forBothHeads(tf, view), slope) as Tensor2D),
+      ),
     };
     return { loss: crossEntropy(tf, chances, targets), ...gradients };
   });
@@ -95,7 +109,7 @@ export function lossAndGradients(tf: TensorFlow, weights: RouteWeights, input: N
   return { loss: mean, gradients: gradients as Record<WeightName, Float32Array> };
 }
 
-/** [rows][layers * experts] probabilities. */
+/** [rows][heads][layers * experts] probabilities. */
 export function probabilities(tf: TensorFlow, weights: RouteWeights, input: NetworkInput): Float32Array {
   return tf.tidy(() => {
     const x = inputTensors(tf, weights, input);
@@ -122,6 +136,8 @@ interface InputTensors {
   previous: Tensor2D;
   /** [rows][match lengths] one-hot. */
   lengths: Tensor2D;
+  /** [rows][buckets] one-hot. */
+  tableBuckets: Tensor2D;
   /** By view: [rows][layers * experts]. */
   views: Tensor2D[];
 }
@@ -137,15 +153,19 @@ function inputTensors(tf: TensorFlow, weights: RouteWeights, { batch, ...rowsOf 
     });
     return tf.tensor2d(gathered, [rows, tokenWidth]);
   };
-  const lengths = new Float32Array(rows * matchLengths);
-  batch.matchLengths.forEach((length, row) => {
-    lengths[row * matchLengths + length] = 1;
-  });
+  const oneHot = (numbers: Int32Array) => {
+    const ones = new Float32Array(rows * matchLengths);
+    numbers.forEach((number, row) => {
+      ones[row * matchLengths + number] = 1;
+    });
+    return tf.tensor2d(ones, [rows, matchLengths]);
+  };
   return {
     rows,
     current: tableRows(weights.current, rowsOf.currentRows),
     previous: tableRows(weights.previous, rowsOf.previousRows),
-    lengths: tf.tensor2d(lengths, [rows, matchLengths]),
+    lengths: oneHot(batch.matchLengths),
+    tableBuckets: oneHot(batch.tableBuckets),
     views: slices(tf, batch.views, [rows, outputs]),
   };
 }
@@ -162,7 +182,7 @@ function weightTensors(tf: TensorFlow, weights: RouteWeights) {
     views: slices(tf, weights.views, [outputs, weights.hidden]),
     output: matrix('output'),
     outputBias: tf.tensor1d(weights.outputBias),
-    direct: slices(tf, weights.direct, [matchLengths, outputs]),
+    direct: slices(tf, weights.direct, [matchLengths, heads * outputs]),
   };
 }
 
@@ -194,15 +214,26 @@ function activation(
 }
 
 function logits(tf: TensorFlow, x: InputTensors, w: WeightTensors, hidden: Tensor2D): Tensor2D {
-  const direct = x.views.map((view, i) => tf.mul(view, tf.matMul(x.lengths, w.direct[i] as Tensor2D)));
+  const direct = x.views.map((view, i) =>
+    tf.mul(forBothHeads(tf, view), tf.matMul(directRows(x, i), w.direct[i] as Tensor2D)),
+  );
   return direct.reduce<Tensor>(
     (sum, part) => tf.add(sum, part),
     tf.add(tf.matMul(hidden, w.output), w.outputBias),
   ) as Tensor2D;
 }
 
+/** By which of its rows of direct factors a view goes. */
+function directRows(x: InputTensors, view: number): Tensor2D {
+  return view === tableView ? x.tableBuckets : x.lengths;
+}
+
+function forBothHeads(tf: TensorFlow, view: Tensor2D): Tensor2D {
+  return tf.concat([view, view], 1) as Tensor2D;
+}
+
 function crossEntropy(tf: TensorFlow, chances: Tensor2D, targets: Tensor2D): Tensor {
-  // Of what happened.
-  const likelihood = tf.abs(tf.sub(tf.add(chances, targets), 1));
-  return tf.neg(tf.mean(tf.log(tf.add(likelihood, 1e-7))));
+  const surprise = (chance: Tensor) => tf.log(tf.add(chance, 1e-7));
+  const others = tf.mul(tf.sub(1, targets), surprise(tf.sub(1, chances)));
+  return tf.neg(tf.mean(tf.add(tf.mul(targets, surprise(chances)), others)));
 }

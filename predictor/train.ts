@@ -55,9 +55,9 @@ export interface TrainProgress {
   /** Batches of this epoch that are done, and how many there are. */
   batch: number;
   batches: number;
-  /** Mean binary cross-entropy of the epoch's batches so far. */
+  /** Mean binary cross-entropy of the epoch's batches so far, over both heads. */
   loss: number;
-  /** At the end of an epoch: of the sequences that training stops by, the loss and the recall at k. */
+  /** At the end of an epoch: of the sequences that training stops by, the first head's loss and its recall at k. */
   validation?: { loss: number; recall: number };
 }
 
@@ -102,7 +102,8 @@ export async function trainPredictor(trace: Trace, options: TrainOptions = {}): 
   const rows = rowsOf(training);
   const { tokens, popularity } = countRows(routes, rows);
   const { seed, epochs, hidden, tokenWidth, batchTokens, learningRate } = settings;
-  const first = initialWeights({ ...routes.shape, hidden, tokenWidth, tokens }, popularity, seed);
+  const table = routes.dataset.learnTable(rows);
+  const first = initialWeights({ ...routes.shape, hidden, tokenWidth, tokens }, table, popularity, seed);
   const identity = JSON.stringify({
     ...{ holdout, seed, epochs, hidden, tokenWidth, batchTokens, learningRate },
     ...{ rows: rows.length, tokens: tokens.length, modelHash: trace.modelHash },

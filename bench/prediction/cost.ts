@@ -25,7 +25,8 @@ export function predictionMilliseconds(shape: RouteShape, rows: number): number 
   }
   const sizes = { ...shape, tokenWidth: 32, hidden: 256, tokens: Int32Array.from({ length: 100 }, (_, i) => i) };
   const popularity = new Float64Array(layers * experts).fill(expertsUsed / experts);
-  const predictor = new (nativeAddon().RoutePredictor)(initialWeights(sizes, popularity, 2));
+  const table = dataset.learnTable(Int32Array.from({ length: rows * length }, (_, i) => i));
+  const predictor = new (nativeAddon().RoutePredictor)(initialWeights(sizes, table, popularity, 2));
   const asked = Int32Array.from(last);
   const times = Array.from({ length: 20 }, () => {
     const began = performance.now();

@@ -94,6 +94,10 @@ std::vector<float> float32_array_property(const Napi::Object& object, const char
   return array_property<float>(object, name, napi_float32_array, "a Float32Array");
 }
 
+std::vector<uint8_t> uint8_array_property(const Napi::Object& object, const char* name) {
+  return array_property<uint8_t>(object, name, napi_uint8_array, "a Uint8Array");
+}
+
 std::vector<int32_t> optional_int32_array(const Napi::Object& object, const char* name) {
   return object.Get(name).IsUndefined() ? std::vector<int32_t>() : int32_array_property(object, name);
 }

@@ -25,6 +25,7 @@ std::string string_property(const Napi::Object& object, const char* name, const 
 std::vector<std::string> strings_property(const Napi::Object& object, const char* name);
 std::vector<int32_t> int32_array_property(const Napi::Object& object, const char* name);
 std::vector<float> float32_array_property(const Napi::Object& object, const char* name);
+std::vector<uint8_t> uint8_array_property(const Napi::Object& object, const char* name);
 // Empty for undefined.
 std::vector<int32_t> optional_int32_array(const Napi::Object& object, const char* name);
 // A tensor type by its name, as `traits` spells it.

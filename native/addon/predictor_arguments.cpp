@@ -31,6 +31,9 @@ RouteWeights route_weights(const Napi::Object& object) {
   weights.output = float32_array_property(object, "output");
   weights.output_bias = float32_array_property(object, "outputBias");
   weights.direct = float32_array_property(object, "direct");
+  weights.table.tokens = int32_array_property(object, "tableTokens");
+  weights.table.means = uint8_array_property(object, "table");
+  weights.table.buckets = uint8_array_property(object, "tableBuckets");
   return weights;
 }
 

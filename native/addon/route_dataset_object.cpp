@@ -45,8 +45,10 @@ std::shared_ptr<const RoutePredictor> RoutePredictorObject::of(Napi::Env env, co
 void RouteDatasetObject::define(Napi::Env env, Napi::Object exports) {
   exports.Set("RouteDataset", DefineClass(env, "RouteDataset",
                                           {InstanceMethod<&RouteDatasetObject::add>("add"),
+                                           InstanceMethod<&RouteDatasetObject::learn_table>("learnTable"),
                                            InstanceMethod<&RouteDatasetObject::batch>("batch"),
-                                           InstanceMethod<&RouteDatasetObject::predict>("predict")}));
+                                           InstanceMethod<&RouteDatasetObject::predict>("predict"),
+                                           InstanceMethod<&RouteDatasetObject::predict_later>("predictLater")}));
 }
 
 RouteDatasetObject::RouteDatasetObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<RouteDatasetObject>(info) {
@@ -60,6 +62,18 @@ Napi::Value RouteDatasetObject::add(const Napi::CallbackInfo& info) {
   });
 }
 
+Napi::Value RouteDatasetObject::learn_table(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return or_javascript_error(env, [&] {
+    const TokenTable table = dataset_->learn_table(numbers_argument(info, 0, "rows"));
+    Napi::Object object = Napi::Object::New(env);
+    object.Set("tableTokens", array_of(env, table.tokens));
+    object.Set("table", array_of(env, table.means));
+    object.Set("tableBuckets", array_of(env, table.buckets));
+    return object;
+  });
+}
+
 Napi::Value RouteDatasetObject::batch(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return or_javascript_error(env, [&] {
@@ -68,16 +82,22 @@ Napi::Value RouteDatasetObject::batch(const Napi::CallbackInfo& info) {
     object.Set("tokens", array_of(env, batch.tokens));
     object.Set("before", array_of(env, batch.before));
     object.Set("matchLengths", array_of(env, batch.match_lengths));
+    object.Set("tableBuckets", array_of(env, batch.table_buckets));
     object.Set("views", array_of(env, batch.views));
     object.Set("targets", array_of(env, batch.targets));
+    object.Set("later", array_of(env, batch.later));
     return object;
   });
 }
 
-Napi::Value RouteDatasetObject::predict(const Napi::CallbackInfo& info) {
+Napi::Value RouteDatasetObject::predict(const Napi::CallbackInfo& info) { return ask(info, kUsedNow); }
+
+Napi::Value RouteDatasetObject::predict_later(const Napi::CallbackInfo& info) { return ask(info, kUsedLater); }
+
+Napi::Value RouteDatasetObject::ask(const Napi::CallbackInfo& info, RouteHead head) {
   return or_javascript_error(info.Env(), [&] {
     const auto predictor = RoutePredictorObject::of(info.Env(), info[0]);
-    return array_of(info.Env(), dataset_->predict(*predictor, numbers_argument(info, 1, "rows")));
+    return array_of(info.Env(), dataset_->predict(*predictor, head, numbers_argument(info, 1, "rows")));
   });
 }
 

@@ -28,8 +28,11 @@ class RouteDatasetObject : public Napi::ObjectWrap<RouteDatasetObject> {
 
  private:
   Napi::Value add(const Napi::CallbackInfo& info);
+  Napi::Value learn_table(const Napi::CallbackInfo& info);
   Napi::Value batch(const Napi::CallbackInfo& info);
   Napi::Value predict(const Napi::CallbackInfo& info);
+  Napi::Value predict_later(const Napi::CallbackInfo& info);
+  Napi::Value ask(const Napi::CallbackInfo& info, RouteHead head);
 
   std::optional<RouteDataset> dataset_;
 };

@@ -26,10 +26,11 @@ Forecaster::Forecaster(std::shared_ptr<const RoutePredictor> predictor, int lead
   Forecast::Content& content = forecast_.content();
   for (size_t layer = leading_dense_layers_; layer < content.probable.size(); ++layer) {
     content.probabilities[layer].resize(experts);
+    content.later[layer].resize(experts);
     content.probable[layer].reserve(experts);
   }
-  views_.resize(kRouteViews * shape.outputs());
-  probabilities_.resize(shape.outputs());
+  views_.resize(kHistoryViews * shape.outputs());
+  answer_.resize(kRouteHeads * shape.outputs());
   try {
     thread_ = std::thread([this] { run(); });
   } catch (const std::system_error& error) {
@@ -47,8 +48,9 @@ Forecaster::~Forecaster() {
 }
 
 uint64_t Forecaster::working_bytes(const RouteShape& shape, int context_length) {
-  const uint64_t history = 2 * shape.route() * sizeof(int32_t) + kTokenBytes;  // a growing vector is half empty
-  return static_cast<uint64_t>(context_length) * history + (kRouteViews + 2) * shape.outputs() * sizeof(float);
+  const uint64_t history = 2 * shape.route() * sizeof(int32_t) + kTokenBytes;   // a growing vector is half empty
+  const uint64_t floats = (kHistoryViews + 3 * kRouteHeads) * shape.outputs();  // of a token, of all, and the forecast
+  return static_cast<uint64_t>(context_length) * history + floats * sizeof(float);
 }
 
 Forecast* Forecaster::begin(std::span<const Row> rows, float least_probability) {
@@ -210,16 +212,17 @@ bool Forecaster::read_history(const Request::Token& token) {
 }
 
 void Forecaster::add_token(int32_t token) {
-  predictor_->evaluate(token, before_, match_.length, views_, hidden_, probabilities_);
-  if (hook_) hook_(probabilities_);
-  together_.add(probabilities_);
+  predictor_->evaluate(token, before_, match_.length, views_, hidden_, answer_);
+  if (hook_) hook_(answer_);
+  together_.add(answer_);
 }
 
 void Forecaster::fill_in() {
   Forecast::Content& content = forecast_.content();
   for (int32_t layer = 0; layer < predictor_->shape().layers; ++layer) {
     const size_t l = leading_dense_layers_ + static_cast<size_t>(layer);
-    together_.probabilities_of(layer, content.probabilities[l]);
+    together_.read(kUsedNow, layer, content.probabilities[l]);
+    together_.read(kUsedLater, layer, content.later[l]);
     together_.rank(layer, request_.least_probability, content.probable[l]);
   }
 }

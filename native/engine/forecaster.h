@@ -33,8 +33,9 @@ struct ForecastCounters {
   }
 };
 
-// For tests: sees the probabilities of each token before they are used. It may change them, wait, or throw.
-using ForecastHook = std::function<void(std::span<float> probabilities)>;
+// For tests: sees what is predicted of each token, [kRouteHeads][layers * experts], before it is used. It may change
+// it, wait, or throw.
+using ForecastHook = std::function<void(std::span<float> answer)>;
 
 // One thread makes all calls, that of the steps. The other one is never waited for but while it reads a history, which
 // takes far less than a millisecond, and at the end.
@@ -127,7 +128,7 @@ class Forecaster {
   RouteMatch match_;
   int32_t before_ = kUnknownToken;  // the token before the one at which it is
   std::vector<float> views_, hidden_;
-  std::vector<float> probabilities_;  // of one token
+  std::vector<float> answer_;  // of one token
   StepForecast together_;
   std::thread thread_;
 };

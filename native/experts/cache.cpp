@@ -190,15 +190,19 @@ std::span<const int32_t> CachedExperts::next(const std::atomic<bool>* cancelled)
   }
 }
 
-void CachedExperts::foresee(int32_t layer, std::span<const float> probabilities) {
+void CachedExperts::foresee(int32_t layer, std::span<const float> probabilities, std::span<const float> later) {
   if (!prefetch_) return;
-  int32_t number = layer * grid_.per_layer;
-  for (const float probability : probabilities) residency_.expect(layer, number++, probability);
+  const int32_t first = layer * grid_.per_layer;
+  for (size_t expert = 0; expert < probabilities.size(); ++expert) {
+    residency_.expect(layer, first + static_cast<int32_t>(expert), probabilities[expert], later[expert]);
+  }
 }
 
 bool CachedExperts::expect(int32_t layer, std::span<const int32_t> experts, bool for_prompt) {
   if (!prefetch_) return false;
-  for (const int32_t expert : experts) residency_.expect(layer, layer * grid_.per_layer + expert, 1);
+  for (const int32_t expert : experts) {
+    residency_.expect(layer, layer * grid_.per_layer + expert, 1, kLaterNotKnown);
+  }
   return fetch_ahead(layer, experts, for_prompt);
 }
 

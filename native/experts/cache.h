@@ -46,7 +46,7 @@ class CachedExperts final : public ExpertSource {
   std::span<const int32_t> request(int32_t layer, std::span<const int32_t> experts, size_t generating) override;
   std::span<const int32_t> next(const std::atomic<bool>* cancelled) override;
   bool takes_hints() const override { return prefetch_; }
-  void foresee(int32_t layer, std::span<const float> probabilities) override;
+  void foresee(int32_t layer, std::span<const float> probabilities, std::span<const float> later) override;
   bool fetch_ahead(int32_t layer, std::span<const int32_t> experts, bool for_prompt) override;
   bool expect(int32_t layer, std::span<const int32_t> experts, bool for_prompt) override;
   ExpertWeights weights(ExpertId id) const override;

@@ -100,13 +100,15 @@ void CacheRun::count_fetched_ahead(const LayerRequest& request, size_t first, si
 
 bool CacheRun::expect(int32_t layer, std::span<const int32_t> experts, bool for_prompt) {
   const int32_t first = layer * options_.grid.per_layer;
-  for (const int32_t expert : experts) residency_->expect(layer, first + expert, 1);
+  for (const int32_t expert : experts) residency_->expect(layer, first + expert, 1, kLaterNotKnown);
   return fetch_ahead(layer, experts, for_prompt);
 }
 
-void CacheRun::foresee(int32_t layer, std::span<const float> probabilities) {
-  int32_t expert = layer * options_.grid.per_layer;
-  for (const float probability : probabilities) residency_->expect(layer, expert++, probability);
+void CacheRun::foresee(int32_t layer, std::span<const float> probabilities, std::span<const float> later) {
+  const int32_t first = layer * options_.grid.per_layer;
+  for (size_t expert = 0; expert < probabilities.size(); ++expert) {
+    residency_->expect(layer, first + static_cast<int32_t>(expert), probabilities[expert], later[expert]);
+  }
 }
 
 bool CacheRun::fetch_ahead(int32_t layer, std::span<const int32_t> experts, bool for_prompt) {

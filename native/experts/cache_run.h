@@ -19,8 +19,8 @@ class CacheRun {
   // What `layer` will ask for, as good as sure, is fetched ahead, as far as there is room. Returns whether there is
   // more.
   bool expect(int32_t layer, std::span<const int32_t> experts, bool for_prompt);
-  // How probable it is of each expert that `layer` will ask for it.
-  void foresee(int32_t layer, std::span<const float> probabilities);
+  // How probable it is of each expert that `layer` will ask for it, and what its next use after that is worth.
+  void foresee(int32_t layer, std::span<const float> probabilities, std::span<const float> later);
   bool fetch_ahead(int32_t layer, std::span<const int32_t> experts, bool for_prompt);
   // The experts that were fetched ahead and are still unused were so for nothing.
   void end();

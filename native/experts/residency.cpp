@@ -119,8 +119,8 @@ int32_t Residency::fetch_ahead(int32_t expert, bool for_prompt) {
   return slot;
 }
 
-void Residency::expect(int32_t layer, int32_t expert, float probability) {
-  policy_->expected(expert, grid_.requests_until(layer, layer_), probability);
+void Residency::expect(int32_t layer, int32_t expert, float probability, float later) {
+  policy_->expected(expert, grid_.requests_until(layer, layer_), probability, later);
 }
 
 void Residency::clear(int32_t slot) {

@@ -43,8 +43,8 @@ class Residency {
   void done(size_t place);
 
   // Tells the policy how probable it is that a layer asks for an expert when its turn comes, whether or not it is
-  // present.
-  void expect(int32_t layer, int32_t expert, float probability);
+  // present, and what its next use after that is worth: see EvictionPolicy::expected.
+  void expect(int32_t layer, int32_t expert, float probability, float later);
   // A slot for an expert that is expected, kNone if there is none to spare: it takes neither one that the request under
   // way holds, nor one fetched ahead for a request still to come, nor one of which the policy says so, and no more than
   // half of all. When its layer asks for others, the expert may leave as any other, for these too.

@@ -20,7 +20,7 @@ class ResidentExperts final : public ExpertSource {
   std::span<const int32_t> request(int32_t, std::span<const int32_t> experts, size_t) override { return experts; }
   std::span<const int32_t> next(const std::atomic<bool>*) override { return {}; }
   bool takes_hints() const override { return false; }
-  void foresee(int32_t, std::span<const float>) override {}
+  void foresee(int32_t, std::span<const float>, std::span<const float>) override {}
   bool fetch_ahead(int32_t, std::span<const int32_t>, bool) override { return false; }
   bool expect(int32_t, std::span<const int32_t>, bool) override { return false; }
   ExpertWeights weights(ExpertId id) const override;

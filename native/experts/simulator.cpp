@@ -73,6 +73,7 @@ CacheSimulator::CacheSimulator(SimulatorOptions options)
   check_predictor(options_);
   forecaster_.emplace(options_.trained->predictor);
   probabilities_.resize(layers, std::vector<float>(static_cast<size_t>(options_.grid.per_layer)));
+  later_ = probabilities_;
   probable_.resize(layers);
 }
 
@@ -115,7 +116,7 @@ void CacheSimulator::run_online(std::span<const LayerRequest> requests, const Tr
   const bool foreseen = forecaster_ && foresee(tokens);
   for (CacheRun* run : online_) {
     for (int32_t layer = 0; foreseen && layer < options_.grid.layers; ++layer) {
-      run->foresee(layer, probabilities_[static_cast<size_t>(layer)]);
+      run->foresee(layer, probabilities_[static_cast<size_t>(layer)], later_[static_cast<size_t>(layer)]);
     }
     run_step(*run, requests, [&](size_t layer) {
       return foreseen && run->fetch_ahead(static_cast<int32_t>(layer), probable_[layer], false);
@@ -129,7 +130,8 @@ void CacheSimulator::run_online(std::span<const LayerRequest> requests, const Tr
 bool CacheSimulator::foresee(const TracedTokens& tokens) {
   const StepForecast* forecast = forecaster_->forecast(tokens);
   for (size_t layer = 0; forecast && layer < probable_.size(); ++layer) {
-    forecast->probabilities_of(static_cast<int32_t>(layer), probabilities_[layer]);
+    forecast->read(kUsedNow, static_cast<int32_t>(layer), probabilities_[layer]);
+    forecast->read(kUsedLater, static_cast<int32_t>(layer), later_[layer]);
     forecast->rank(static_cast<int32_t>(layer), options_.trained->least_probability, probable_[layer]);
   }
   return forecast != nullptr;

@@ -26,9 +26,9 @@ class ExpertSource {
   // Hints, which change no result.
   // Whether they do anything now: who would say something may save the work of finding out.
   virtual bool takes_hints() const = 0;
-  // How probable it is of each expert, [expert], that a layer asks for it when its turn comes: it tells who should
-  // stay.
-  virtual void foresee(int32_t layer, std::span<const float> probabilities) = 0;
+  // How probable it is of each expert, [expert], that a layer asks for it when its turn comes, and what its next use
+  // after that is worth, from 0 to 1 as EvictionPolicy::expected has it: it tells who should stay.
+  virtual void foresee(int32_t layer, std::span<const float> probabilities, std::span<const float> later) = 0;
   // Experts that a layer will need soon, by tokens that are being generated or by a prompt, the most probable first:
   // they may be fetched, as far as nothing that is needed now has to wait for it. May be called again when there may be
   // more room. Returns whether there is room for more.

@@ -12,11 +12,13 @@ class Forecast {
  public:
   struct Content {
     std::vector<std::vector<float>> probabilities;  // [layer][expert] that the step uses it; none for dense layers
+    std::vector<std::vector<float>> later;          // same: what its next use after the step is worth (kUsedLater)
     std::vector<std::vector<int32_t>> probable;     // [layer] those that are worth a read, the most probable first
   };
 
   explicit Forecast(size_t layers) {
     content_.probabilities.resize(layers);
+    content_.later.resize(layers);
     content_.probable.resize(layers);
   }
 

@@ -57,8 +57,9 @@ const Forecast::Content* look_at_forecast(const Step& step, int first) {
   Forecast* forecast = step.batch.forecast;
   const Forecast::Content* content = forecast ? forecast->look() : nullptr;
   if (content && forecast->is_news()) {
-    for (int later = first; later < step.config().layers; ++later) {
-      step.experts.foresee(later, content->probabilities[static_cast<size_t>(later)]);
+    for (int layer = first; layer < step.config().layers; ++layer) {
+      const auto l = static_cast<size_t>(layer);
+      step.experts.foresee(layer, content->probabilities[l], content->later[l]);
     }
   }
   return content;

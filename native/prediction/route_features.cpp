@@ -12,7 +12,11 @@ void route_features(const RouteHistory& history, size_t position, const RouteMat
     for (const int32_t expert : history.route(at)) row[expert] += weight;
   };
   if (position > 0) add(kPrevious, position - 1, 1);
-  if (match.length > 0) add(kMatched, static_cast<size_t>(match.position), 1);
+  if (match.length > 0) {
+    const auto matched = static_cast<size_t>(match.position);
+    add(kMatched, matched, 1);
+    if (matched + 1 < position) add(kSucceeding, matched + 1, 1);
+  }
   float recurrences = 0;
   float weight = 1;
   const auto each_place = [&](auto&& action) {

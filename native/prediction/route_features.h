@@ -17,8 +17,13 @@ enum RouteView : uint8_t {
   kFast,       // shares of the last tokens' routes, weighted by decay to the power of their age
   kMedium,
   kSlow,
+  kSucceeding,  // 1 for those of the token after the matched one
+  kTable,       // the mean route of the token's id (token_table.h)
   kRouteViews,
 };
+
+// Those that a history gives; the table's comes after them.
+inline constexpr size_t kHistoryViews = kTable;
 
 // How far the shares look back, in tokens, and the decay of the weights.
 inline constexpr int64_t kShareWindow = 64;
@@ -28,7 +33,7 @@ inline constexpr int32_t kRecurrences = 8;
 inline constexpr float kRecurrenceDecay = 0.8F;
 
 // For the token that stands, or will stand, at `position` of the sequence; what comes after it in `history` has no
-// influence. `views` is [kRouteViews][layers * experts].
+// influence. `views` is [kHistoryViews][layers * experts].
 void route_features(const RouteHistory& history, size_t position, const RouteMatch& match, std::span<float> views);
 
 }  // namespace moeflow

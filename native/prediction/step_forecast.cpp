@@ -7,13 +7,13 @@
 
 namespace moeflow {
 
-StepForecast::StepForecast(const RouteShape& shape) : shape_(shape), unused_(shape.outputs(), 1.0F) {}
+StepForecast::StepForecast(const RouteShape& shape) : shape_(shape), unused_(kRouteHeads * shape.outputs(), 1.0F) {}
 
 void StepForecast::clear() { std::fill(unused_.begin(), unused_.end(), 1.0F); }
 
-void StepForecast::add(std::span<const float> probabilities) {
+void StepForecast::add(std::span<const float> answer) {
   for (size_t i = 0; i < unused_.size(); ++i) {
-    const float probability = probabilities[i];
+    const float probability = answer[i];
     if (!(probability >= 0 && probability <= 1)) {
       fail(ErrorCode::kInternal, "the predictor gave ", probability, " as a probability");
     }
@@ -21,18 +21,18 @@ void StepForecast::add(std::span<const float> probabilities) {
   }
 }
 
-std::span<const float> StepForecast::unused_in(int32_t layer) const {
+std::span<const float> StepForecast::unused_in(RouteHead head, int32_t layer) const {
   const auto experts = static_cast<size_t>(shape_.experts);
-  return std::span(unused_).subspan(static_cast<size_t>(layer) * experts, experts);
+  return std::span(unused_).subspan(head * shape_.outputs() + static_cast<size_t>(layer) * experts, experts);
 }
 
-void StepForecast::probabilities_of(int32_t layer, std::span<float> probabilities) const {
-  const auto unused = unused_in(layer);
+void StepForecast::read(RouteHead head, int32_t layer, std::span<float> probabilities) const {
+  const auto unused = unused_in(head, layer);
   std::transform(unused.begin(), unused.end(), probabilities.begin(), [](float none) { return 1 - none; });
 }
 
 void StepForecast::rank(int32_t layer, float least_probability, std::vector<int32_t>& experts) const {
-  const auto unused = unused_in(layer);
+  const auto unused = unused_in(kUsedNow, layer);
   const auto of = [&](int32_t expert) { return unused[static_cast<size_t>(expert)]; };
   experts.clear();
   for (int32_t e = 0; e < shape_.experts; ++e) {

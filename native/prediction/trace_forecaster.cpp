@@ -5,7 +5,9 @@
 namespace moeflow {
 
 TraceForecaster::TraceForecaster(std::shared_ptr<const RoutePredictor> predictor)
-    : predictor_(std::move(predictor)), forecast_(predictor_->shape()), probabilities_(predictor_->shape().outputs()) {}
+    : predictor_(std::move(predictor)),
+      forecast_(predictor_->shape()),
+      answer_(kRouteHeads * predictor_->shape().outputs()) {}
 
 const StepForecast* TraceForecaster::forecast(const TracedTokens& tokens) {
   forecast_.clear();
@@ -14,8 +16,8 @@ const StepForecast* TraceForecaster::forecast(const TracedTokens& tokens) {
     if (!tokens.generating.empty() && tokens.generating[i] == 0) continue;
     const RouteHistory& history = history_of(tokens.sequences[i]);
     const int32_t id = tokens.ids[i];
-    predictor_->predict(history, history.length(), id, history.match(id), scratch_, probabilities_);
-    forecast_.add(probabilities_);
+    predictor_->predict(history, history.length(), id, history.match(id), scratch_, answer_);
+    forecast_.add(answer_);
     any = true;
   }
   return any ? &forecast_ : nullptr;

@@ -36,7 +36,7 @@ class TraceForecaster {
   std::map<int32_t, RouteHistory> histories_;
   StepForecast forecast_;
   RouteScratch scratch_;
-  std::vector<float> probabilities_;
+  std::vector<float> answer_;  // of one token
 };
 
 }  // namespace moeflow

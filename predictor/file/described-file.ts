@@ -8,7 +8,7 @@ import { sizeOf } from '../weights.js';
 import { asRead, decodeSafeTensors, encodeSafeTensors, type NamedArray, type SafeTensors } from './safetensors.js';
 import { readWhole, writeWhole } from './whole-file.js';
 
-const formatVersion = 1;
+const formatVersion = 2;
 
 /** What a predictor was trained on and how good it was on tokens that it had not seen. */
 export interface PredictorFacts {
@@ -85,6 +85,11 @@ function descriptionOf<Sizes>(text: string, path: string, kind: string, sizes: S
     const { version: written, kind: _kind, writer: _writer, ...known } = description;
     if (written > formatVersion) {
       throw new Error(`version ${written} is newer than this moeflow reads (${formatVersion})`);
+    }
+    if (written < formatVersion) {
+      throw new Error(
+        `version ${written} is older than this moeflow reads (${formatVersion}); train it again with: moeflow predictor train`,
+      );
     }
     return known;
   } catch (cause) {

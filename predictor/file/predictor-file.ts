@@ -1,7 +1,7 @@
 /** A trained predictor in a file: safetensors, with what it is for and how good it was in the metadata. */
 
 import { check } from '../../lib/options.js';
-import { type RouteWeights, sizesOf, type WeightName, weightShapes } from '../weights.js';
+import { type RouteWeights, sizesOf, tableShapes, type WeightName, weightShapes } from '../weights.js';
 import { factsOf, type PredictorFacts, readDescribed, valuesOf, writeDescribed } from './described-file.js';
 import { asRead, type SafeTensors } from './safetensors.js';
 
@@ -20,7 +20,10 @@ const sizes = {
   hidden: check.integer(1, 2 ** 14),
 };
 
-/** Weights as the file holds them, in half precision: to be done before they are measured. */
+/** The tables of ids as the file holds them; the other arrays are in half precision. */
+const tableTypes = { tableTokens: 'I32', tableBuckets: 'U8', table: 'U8' } as const;
+
+/** Weights as the file holds them, rounded: to be done before they are measured. */
 export function roundedWeights(weights: RouteWeights): RouteWeights {
   return weightsOf(asRead(arraysOf(weights)), sizesOf(weights));
 }
@@ -47,6 +50,11 @@ function arraysOf(weights: RouteWeights): SafeTensors['arrays'] {
   for (const name of Object.keys(shapes) as WeightName[]) {
     arrays[name] = { type: 'F16', shape: shapes[name], data: weights[name] };
   }
+  // At the end, as what takes single bytes moves what follows off its place.
+  const ofTable = tableShapes(weights, weights.tableTokens.length);
+  for (const name of Object.keys(tableTypes) as (keyof typeof tableTypes)[]) {
+    arrays[name] = { type: tableTypes[name], shape: ofTable[name], data: weights[name] };
+  }
   return arrays;
 }
 
@@ -56,5 +64,12 @@ function weightsOf(arrays: SafeTensors['arrays'], sizes: ReturnType<typeof sizes
     (Object.keys(shapes) as WeightName[]).map((name) => [name, valuesOf(arrays, name, shapes[name], 'F16', where)]),
   );
   const tokens = valuesOf(arrays, 'tokens', [sizes.tokens], 'I32', where);
-  return { ...sizes, ...floats, tokens } as RouteWeights;
+  const ofTable = tableShapes(sizes, arrays.tableTokens?.data.length ?? 0);
+  const table = Object.fromEntries(
+    (Object.keys(tableTypes) as (keyof typeof tableTypes)[]).map((name) => [
+      name,
+      valuesOf(arrays, name, ofTable[name], tableTypes[name], where),
+    ]),
+  );
+  return { ...sizes, ...floats, tokens, ...table } as RouteWeights;
 }

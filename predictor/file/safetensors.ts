@@ -7,10 +7,10 @@ import { InvalidFileError } from '../../lib/errors.js';
 import { fromHalves, toHalf } from '../../lib/half-precision.js';
 
 export interface NamedArray {
-  type: 'F32' | 'F16' | 'I32';
+  type: 'F32' | 'F16' | 'I32' | 'U8';
   shape: readonly number[];
   /** F16 is widened when read, and rounded when written. */
-  data: Float32Array | Int32Array;
+  data: Float32Array | Int32Array | Uint8Array;
 }
 
 export interface SafeTensors {
@@ -18,7 +18,7 @@ export interface SafeTensors {
   arrays: Record<string, NamedArray>;
 }
 
-const bytesOf = { F32: 4, F16: 2, I32: 4 } as const;
+const bytesOf = { F32: 4, F16: 2, I32: 4, U8: 1 } as const;
 const mostHeaderBytes = 16 << 20;
 
 export function encodeSafeTensors({ metadata, arrays }: SafeTensors): Buffer {
@@ -80,6 +80,7 @@ function isTexts(value: unknown): boolean {
 }
 
 function encodeArray({ type, data }: NamedArray): Buffer {
+  if (type === 'U8') return Buffer.from(data);
   const bytes = Buffer.alloc(data.length * bytesOf[type]);
   data.forEach((value, i) => {
     if (type === 'F16') bytes.writeUInt16LE(toHalf(value), i * 2);
@@ -91,20 +92,24 @@ function encodeArray({ type, data }: NamedArray): Buffer {
 
 function decodeArray(entry: unknown, data: Buffer): NamedArray | undefined {
   const { dtype, shape, data_offsets: offsets } = (entry ?? {}) as Record<string, unknown>;
-  if (dtype !== 'F32' && dtype !== 'F16' && dtype !== 'I32') return undefined;
+  if (!isType(dtype)) return undefined;
   if (!isCounts(shape) || !isCounts(offsets) || offsets.length !== 2) return undefined;
   const [begin, end] = offsets as [number, number];
   const count = shape.reduce((product, size) => product * size, 1);
   if (end > data.length || end - begin !== count * bytesOf[dtype]) return undefined;
   // A copy, so that it begins where arrays may.
   const bytes = Uint8Array.from(data.subarray(begin, end)).buffer;
-  const values =
-    dtype === 'F16'
-      ? fromHalves(new Uint16Array(bytes))
-      : dtype === 'F32'
-        ? new Float32Array(bytes)
-        : new Int32Array(bytes);
-  return { type: dtype, shape, data: values };
+  return { type: dtype, shape, data: valuesIn(bytes, dtype) };
+}
+
+function valuesIn(bytes: ArrayBuffer, type: NamedArray['type']): NamedArray['data'] {
+  if (type === 'F16') return fromHalves(new Uint16Array(bytes));
+  if (type === 'F32') return new Float32Array(bytes);
+  return type === 'I32' ? new Int32Array(bytes) : new Uint8Array(bytes);
+}
+
+function isType(value: unknown): value is NamedArray['type'] {
+  return typeof value === 'string' && Object.hasOwn(bytesOf, value);
 }
 
 function isCounts(value: unknown): value is number[] {

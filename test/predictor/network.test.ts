@@ -1,13 +1,13 @@
 /** The network as TensorFlow.js trains it, and as it runs natively. */
 
 import { beforeAll, describe, expect, it } from 'vitest';
-import { nativeAddon } from '../../lib/native.js';
+import { type NativeRouteBatch, nativeAddon } from '../../lib/native.js';
 import { uniforms } from '../../lib/random.js';
 import { type TensorFlow, tensorFlow } from '../../predictor/backend.js';
 import { type RouteRows, readRoutes } from '../../predictor/dataset.js';
 import { initialWeights } from '../../predictor/initial-weights.js';
 import { lossAndGradients, networkInput, probabilities, rowsOfTokens } from '../../predictor/network.js';
-import { type RouteWeights, sizesOf, type WeightName, weightShapes } from '../../predictor/weights.js';
+import { type RouteWeights, routeViews, sizesOf, type WeightName, weightShapes } from '../../predictor/weights.js';
 import { ruledTrace, shape } from './made-up-routes.js';
 
 let tf: TensorFlow;
@@ -20,7 +20,10 @@ beforeAll(async () => {
   routes = await readRoutes(ruledTrace({ sequences: 2, tokens: 40 }), 'none');
   const sizes = { ...routes.shape, tokenWidth: 5, hidden: 7, tokens: Int32Array.of(0, 2, 3, 5, 9) };
   const popularity = new Float64Array(shape.layers * shape.experts).fill(0.25);
-  weights = initialWeights(sizes, popularity, 4);
+  // Of so few that some ids are not among them.
+  const table = routes.dataset.learnTable(Int32Array.from({ length: 15 }, (_, i) => i));
+  expect(table.tableTokens.length).toBeLessThan(12);
+  weights = initialWeights(sizes, table, popularity, 4);
   // Nothing may be at nought, where mistakes do not show.
   const random = uniforms(9);
   for (const name of Object.keys(weightShapes(sizesOf(weights))) as WeightName[]) {
@@ -29,24 +32,52 @@ beforeAll(async () => {
 });
 
 const inputOf = (which: Int32Array) => networkInput(routes.dataset.batch(which), rowsOfTokens(weights.tokens));
+/** As a predictor is asked: its table is rounded, and nothing is left out of it. */
+function asAsked(batch: NativeRouteBatch): NativeRouteBatch {
+  const outputs = shape.layers * shape.experts;
+  const views = batch.views.slice();
+  const tableRows = Array.from(batch.tokens, (token) => weights.tableTokens.indexOf(token) + 1);
+  tableRows.forEach((tableRow, row) => {
+    const means = weights.table.subarray(tableRow * outputs, (tableRow + 1) * outputs);
+    views.set(
+      Float32Array.from(means, (mean) => mean / 255),
+      (routeViews.indexOf('table') * tableRows.length + row) * outputs,
+    );
+  });
+  return { ...batch, views, tableBuckets: Int32Array.from(tableRows, (row) => weights.tableBuckets[row] as number) };
+}
+
 const ones = (count: number) => new Float32Array(count).fill(1);
 const keepAll = () => ({ hidden: ones(12 * 7), current: ones(12 * 5), previous: ones(12 * 5) });
 
 describe('the network', () => {
   it('gives natively what it gives in TensorFlow.js, within 1e-4', () => {
-    const expected = probabilities(tf, weights, inputOf(rows));
-    const native = routes.dataset.predict(new (nativeAddon().RoutePredictor)(weights), rows);
-    expect(native).toHaveLength(expected.length);
-    expect(Math.max(...expected) - Math.min(...expected)).toBeGreaterThan(0.5);
-    native.forEach((chance, i) => {
-      expect(Math.abs(chance - (expected[i] as number))).toBeLessThan(1e-4);
+    const batch = asAsked(routes.dataset.batch(rows));
+    expect(new Set(batch.tableBuckets).size).toBeGreaterThan(2);
+    const both = probabilities(tf, weights, networkInput(batch, rowsOfTokens(weights.tokens)));
+    const predictor = new (nativeAddon().RoutePredictor)(weights);
+    const outputs = shape.layers * shape.experts;
+    [routes.dataset.predict(predictor, rows), routes.dataset.predictLater(predictor, rows)].forEach((native, head) => {
+      const expected = both.filter((_, i) => Math.floor(i / outputs) % 2 === head);
+      expect(native).toHaveLength(expected.length);
+      expect(Math.max(...expected) - Math.min(...expected)).toBeGreaterThan(0.5);
+      native.forEach((chance, i) => {
+        expect(Math.abs(chance - (expected[i] as number)), `head ${head}`).toBeLessThan(1e-4);
+      });
     });
   });
 
   it('has the loss that its probabilities have', () => {
-    const { targets } = routes.dataset.batch(rows);
+    const { targets, later } = routes.dataset.batch(rows);
+    const outputs = shape.layers * shape.experts;
     const chances = probabilities(tf, weights, inputOf(rows));
-    const expected = chances.reduce((sum, p, i) => sum - Math.log(targets[i] ? p : 1 - p), 0) / chances.length;
+    const losses = Array.from(chances, (p, i) => {
+      const row = Math.floor(i / (2 * outputs));
+      const of = Math.floor(i / outputs) % 2 === 0 ? targets : later;
+      const target = of[row * outputs + (i % outputs)] as number;
+      return -target * Math.log(p) - (1 - target) * Math.log(1 - p);
+    });
+    const expected = losses.reduce((sum, loss) => sum + loss, 0) / losses.length;
     expect(lossAndGradients(tf, weights, inputOf(rows), keepAll()).loss).toBeCloseTo(expected, 4);
   });
 
@@ -69,7 +100,8 @@ describe('the network', () => {
     for (const name of Object.keys(gradients) as WeightName[]) {
       const isTable = name === 'current' || name === 'previous';
       const tableRows = name === 'current' ? input.currentRows : input.previousRows;
-      for (let i = 0; i < 6; i++) {
+      // There are more views than other things.
+      for (let i = 0; i < (name === 'direct' || name === 'views' ? 30 : 6); i++) {
         const at = Math.floor(random() * weights[name].length);
         const [up, here, down] = [0.01, 0, -0.01].map((change) => lossWith(name, at, change)) as [
           number,
@@ -91,7 +123,7 @@ describe('the network', () => {
         expect(Math.abs(gradient - slope), `${name}[${at}]`).toBeLessThan(1e-4 + 0.02 * Math.abs(slope));
       }
     }
-    expect(compared).toBeGreaterThan(40);
+    expect(compared).toBeGreaterThan(90);
   });
 
   it('leaves no tensor behind', () => {
@@ -115,6 +147,13 @@ describe('native weights', () => {
       /value 3 of hidden_bias is -?nan/,
     );
     expect(make({ tokens: Int32Array.of(1, 1, 2, 3, 4) })).toThrow(/must rise/);
+    expect(make({ tableTokens: weights.tableTokens.toReversed() })).toThrow(/must rise/);
+    expect(make({ table: weights.table.slice(1) })).toThrow(/table has \d+ values, not \d+/);
+    expect(make({ tableBuckets: weights.tableBuckets.slice(1) })).toThrow(/table_buckets has \d+ values, not \d+/);
+    expect(make({ tableBuckets: weights.tableBuckets.map((b, i) => (i === 2 ? 5 : b)) })).toThrow(
+      /value 2 of table_buckets is 5, must be below 5/,
+    );
+    expect(make({ table: new Float32Array(weights.table) as never })).toThrow(/table must be a Uint8Array/);
     expect(make({ hidden: 0 })).toThrow(/hidden/);
     expect(make({ views: undefined as never })).toThrow(/views must be a Float32Array/);
     expect(make({})).not.toThrow();
@@ -123,6 +162,7 @@ describe('native weights', () => {
   it('must be of the shape that the rows have', () => {
     const other = initialWeights(
       { ...routes.shape, layers: 2, tokenWidth: 5, hidden: 7, tokens: Int32Array.of(1) },
+      { tableTokens: new Int32Array(), table: new Uint8Array(16), tableBuckets: new Uint8Array(1) },
       new Float64Array(16).fill(0.2),
       1,
     );

@@ -29,7 +29,8 @@ describe('the file of a predictor', () => {
     const bytes = readFileSync(await written());
     const length = Number(bytes.readBigUInt64LE());
     const header = JSON.parse(bytes.toString('utf8', 8, 8 + length));
-    expect(header.output).toMatchObject({ dtype: 'F16', shape: [small.hidden, 24] });
+    expect(header.output).toMatchObject({ dtype: 'F16', shape: [small.hidden, 48] });
+    expect(header.table).toMatchObject({ dtype: 'U8', shape: [header.tableTokens.shape[0] + 1, 24] });
     expect(header.__metadata__).toMatchObject({ 'moeflow.predictor': expect.stringContaining('"route-path"') });
     const ends = Object.values(header as Record<string, { data_offsets?: number[] }>).map(
       (entry) => entry.data_offsets?.[1] ?? 0,
@@ -78,7 +79,7 @@ describe('the file of a predictor', () => {
     await expect(readPredictor(join(path, 'x'))).rejects.toMatchObject({ code: 'IO' });
   });
 
-  it('says which version it is, and a newer one is refused', async () => {
+  it('says which version it is, and another one is refused', async () => {
     const path = await written();
     const content = decodeSafeTensors(readFileSync(path), path);
     const description = JSON.parse(content.metadata['moeflow.predictor'] as string);
@@ -90,8 +91,13 @@ describe('the file of a predictor', () => {
           metadata: { ...content.metadata, 'moeflow.predictor': JSON.stringify({ ...description, ...change }) },
         }),
       );
-    rewrite({ version: 2 });
-    await expect(readPredictor(path)).rejects.toThrow(/version 2 is newer/);
+    rewrite({ version: 3 });
+    await expect(readPredictor(path)).rejects.toThrow(/version 3 is newer/);
+    // Those had one head, and no table.
+    rewrite({ version: 1 });
+    await expect(readPredictor(path)).rejects.toThrow(
+      /version 1 is older.*train it again with: moeflow predictor train/,
+    );
     rewrite({ hidden: small.hidden + 1 });
     await expect(readPredictor(path)).rejects.toThrow(/the array \w+ is not \[/);
     rewrite({ layers: undefined });

@@ -57,6 +57,26 @@ TEST_CASE("a forecast names the probable experts of each layer, the most probabl
   CHECK(forecaster.counters().forecast_seconds > 0);
 }
 
+TEST_CASE("a forecast says of every expert how probable it is, and what its next use after the step is worth") {
+  const std::vector<float> probabilities = {0.1F, 0.9F, 0.4F, 0.6F, 0.3F, 0.01F, 0.7F, 0.3F};
+  const std::vector<float> later = {0.8F, 0.2F, 0.6F, 0.5F, 0.7F, 0.9F, 0.1F, 0.4F};
+  Forecaster forecaster(constant_predictor(kShape, probabilities, later), 1);
+  Forecast* forecast = forecaster.begin(Rows{{0, 7}, {1, 7}}, 0.25F);
+  REQUIRE(forecast);
+  wait_until([&] { return forecast->look() != nullptr; });
+  const Forecast::Content& content = *forecast->look();
+  CHECK(content.probabilities[0].empty());
+  CHECK(content.later[0].empty());
+  for (size_t i = 0; i < probabilities.size(); ++i) {
+    // Unless neither of the two tokens uses it.
+    const float p = 1 - (1 - probabilities[i]) * (1 - probabilities[i]);
+    const float l = 1 - (1 - later[i]) * (1 - later[i]);
+    CHECK(content.probabilities[1 + i / 4][i % 4] == doctest::Approx(p));
+    CHECK(content.later[1 + i / 4][i % 4] == doctest::Approx(l));
+  }
+  forecaster.end();
+}
+
 TEST_CASE("tokens of a step together use an expert unless each of them does not") {
   int row = 0;
   Forecaster forecaster(previous_token_predictor(kShape), 0, [&](std::span<float> probabilities) {

@@ -27,7 +27,7 @@ class BeladyPolicy final : public KeyedPolicy<int64_t> {
 
   void layer_begins(int32_t) override { ++request_; }
   void used(int32_t expert) override { key_changed(expert); }
-  void expected(int32_t expert, int32_t requests, float) override {
+  void expected(int32_t expert, int32_t requests, float, float) override {
     due_[static_cast<size_t>(expert)] = request_ + requests;
   }
   // What will be used is known of those that are here, not whether a prediction is right.

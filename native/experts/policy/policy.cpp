@@ -34,7 +34,7 @@ void check_hot_list(const PolicyOptions& options, const ExpertGrid& grid) {
 
 void EvictionPolicy::layer_begins(int32_t) {}
 void EvictionPolicy::left(int32_t) {}
-void EvictionPolicy::expected(int32_t, int32_t, float) {}
+void EvictionPolicy::expected(int32_t, int32_t, float, float) {}
 bool EvictionPolicy::gives_way(int32_t, int32_t) const { return true; }
 void EvictionPolicy::entered(int32_t, int32_t, int32_t) {}
 int32_t EvictionPolicy::first_to_leave(int32_t, std::span<const uint8_t>, uint8_t) { return kNone; }

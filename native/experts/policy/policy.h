@@ -48,6 +48,9 @@ enum SlotMark : uint8_t {
   kEmpty = 16,
 };
 
+// Of what is expected, where nothing is said of later uses.
+inline constexpr float kLaterNotKnown = -1;
+
 class EvictionPolicy {
  public:
   static constexpr int32_t kNone = -1;
@@ -60,8 +63,10 @@ class EvictionPolicy {
   virtual void used(int32_t expert) = 0;
   // It has left.
   virtual void left(int32_t expert);
-  // The request that is the `requests`th from now (1: the next one) will ask for it with this probability.
-  virtual void expected(int32_t expert, int32_t requests, float probability);
+  // The request that is the `requests`th from now (1: the next one) will ask for it with this probability. `later`:
+  // what its next use after that request is worth, 1 by the layer's next run and less with every run until it
+  // (kUsedLater in prediction/route_predictor.h); below 0 where that is not known.
+  virtual void expected(int32_t expert, int32_t requests, float probability, float later);
   // The one of `candidates` (residents that may leave; never empty) that should leave.
   virtual int32_t choose(std::span<const int32_t> candidates) = 0;
   // Whether it should leave for one that is only expected.

@@ -19,8 +19,8 @@ class ByLookingAtAll final : public EvictionPolicy {
   void layer_begins(int32_t layer) override { policy_->layer_begins(layer); }
   void used(int32_t expert) override { policy_->used(expert); }
   void left(int32_t expert) override { policy_->left(expert); }
-  void expected(int32_t expert, int32_t requests, float probability) override {
-    policy_->expected(expert, requests, probability);
+  void expected(int32_t expert, int32_t requests, float probability, float later) override {
+    policy_->expected(expert, requests, probability, later);
   }
   int32_t choose(std::span<const int32_t> candidates) override { return policy_->choose(candidates); }
   bool gives_way(int32_t leaving, int32_t expected) const override { return policy_->gives_way(leaving, expected); }
@@ -87,8 +87,8 @@ void disturb(Residency& a, Residency& b, const ExpertGrid& grid, std::mt19937& r
     const auto layer = static_cast<int32_t>(random() % static_cast<uint32_t>(grid.layers));
     const auto expert = static_cast<int32_t>(random() % static_cast<uint32_t>(grid.per_layer));
     const int32_t number = layer * grid.per_layer + expert;
-    a.expect(layer, number, 1);
-    b.expect(layer, number, 1);
+    a.expect(layer, number, 1, kLaterNotKnown);
+    b.expect(layer, number, 1, kLaterNotKnown);
     if (a.slot_of(number) != Residency::kNone) continue;
     const bool for_prompt = random() % 3 == 0;
     const int32_t slot = a.fetch_ahead(number, for_prompt);

@@ -109,11 +109,41 @@ TEST_CASE("plec lets go of the expert whose next use is farthest away") {
   CHECK(policy->choose(std::vector<int32_t>{0, 4, 8}) == 0);  // has just been used
   CHECK(policy->choose(std::vector<int32_t>{4, 8}) == 8);
   // A prediction outweighs the estimate, until its time has come.
-  policy->expected(14, 2, 1);
+  policy->expected(14, 2, 1, kLaterNotKnown);
   CHECK(policy->choose(std::vector<int32_t>{8, 14}) == 8);
   policy->layer_begins(1);
   policy->layer_begins(2);
   CHECK(policy->choose(std::vector<int32_t>{8, 14}) == 14);
+}
+
+TEST_CASE(
+    "plec keeps what is foreseen to be used soon again, from its forecast until its layer runs without a new one") {
+  const ExpertGrid grid{2, 4, 2, 1};
+  const std::vector<int32_t> both = {0, 1};
+  const auto policy = make_policy({"plec", {}}, grid);
+  const auto run = [&](int32_t layer) { policy->layer_begins(layer); };
+  run(0);
+  policy->used(0);
+  run(1);
+  CHECK(policy->choose(both) == 1);
+  // Neither will be used by the next token, and after that the one that never was sooner than the other.
+  policy->expected(0, 1, 0, 0);
+  policy->expected(1, 1, 0, 1);
+  CHECK(policy->choose(both) == 0);
+  CHECK(policy->gives_way(0, 1));
+  // What is expected now comes before what is later.
+  policy->expected(0, 1, 1, 0);
+  CHECK(policy->choose(both) == 1);
+  // By routers that are asked early nothing is known of what comes later, which is as it was.
+  policy->expected(0, 1, 0, kLaterNotKnown);
+  policy->expected(1, 1, 0, kLaterNotKnown);
+  CHECK(policy->choose(both) == 0);
+  run(0);
+  CHECK(policy->choose(both) == 0);
+  run(1);
+  CHECK(policy->choose(both) == 0);
+  run(0);
+  CHECK(policy->choose(both) == 1);
 }
 
 TEST_CASE("an unknown policy is an error that names the known ones") {

@@ -32,27 +32,35 @@ inline RouteWeights zero_weights(const RouteShape& shape) {
   weights.lengths.resize((kLongestMatch + 1) * 3);
   weights.hidden_bias.resize(3);
   weights.views.resize(kHiddenViews.size() * shape.outputs() * 3);
-  weights.output.resize(3 * shape.outputs());
-  weights.output_bias.resize(shape.outputs());
-  weights.direct.resize(kRouteViews * (kLongestMatch + 1) * shape.outputs());
+  const size_t answer = kRouteHeads * shape.outputs();
+  weights.output.resize(3 * answer);
+  weights.output_bias.resize(answer);
+  weights.direct.resize(kRouteViews * (kLongestMatch + 1) * answer);
+  weights.table.tokens = {1};
+  weights.table.means.resize(2 * shape.outputs());
+  weights.table.buckets.resize(2);
   return weights;
 }
 
-// The same probabilities for every token, [layers * experts].
+// The same for every token, [layers * experts]: probabilities, and what later uses are worth; by default those are the
+// same too.
 inline std::shared_ptr<const RoutePredictor> constant_predictor(const RouteShape& shape,
-                                                                const std::vector<float>& probabilities) {
+                                                                const std::vector<float>& probabilities,
+                                                                const std::vector<float>& later = {}) {
   RouteWeights weights = zero_weights(shape);
+  const auto logit = [](float chance) { return std::log(chance / (1 - chance)); };
   for (size_t i = 0; i < probabilities.size(); ++i) {
-    weights.output_bias[i] = std::log(probabilities[i] / (1 - probabilities[i]));
+    weights.output_bias[i] = logit(probabilities[i]);
+    weights.output_bias[probabilities.size() + i] = logit(later.empty() ? probabilities[i] : later[i]);
   }
   return std::make_shared<const RoutePredictor>(std::move(weights));
 }
 
-// Nearly sure that a token takes the route of the one before.
+// Nearly sure that a token takes the route of the one before, and so does the next.
 inline std::shared_ptr<const RoutePredictor> previous_token_predictor(const RouteShape& shape) {
   RouteWeights weights = zero_weights(shape);
   for (float& bias : weights.output_bias) bias = -10;
-  const size_t view = shape.outputs() * (kLongestMatch + 1);
+  const size_t view = kRouteHeads * shape.outputs() * (kLongestMatch + 1);
   for (size_t i = 0; i < view; ++i) weights.direct[kPrevious * view + i] = 20;
   return std::make_shared<const RoutePredictor>(std::move(weights));
 }
@@ -65,6 +73,7 @@ inline std::shared_ptr<const RoutePredictor> random_predictor(const RouteShape& 
                        &weights.output_bias, &weights.direct}) {
     for (float& value : *values) value = normal(random);
   }
+  for (uint8_t& mean : weights.table.means) mean = static_cast<uint8_t>(random());
   return std::make_shared<const RoutePredictor>(std::move(weights));
 }
 
