@@ -9,7 +9,13 @@ export interface RouteFacts {
 }
 
 /** For a prompt and at least one decoded token. */
-export function routeFacts({ promptTokens, layers, k, experts, chosen }: Routes): RouteFacts {
+export function routeFacts({
+  promptTokens,
+  layers,
+  k,
+  experts,
+  chosen,
+}: Omit<Routes, 'expertBytes' | 'ids'>): RouteFacts {
   const tokens = chosen.length / (layers * k);
   const route = (token: number, layer: number) => {
     const start = (token * layers + layer) * k;
