@@ -152,6 +152,21 @@ TEST_CASE("experts fetched ahead are hits when their layer comes") {
   CHECK(cache->counters().wasted_prefetches == 0);
 }
 
+TEST_CASE("what is foreseen of later uses says who stays") {
+  const Files files;
+  const std::vector<float> improbable(4, 0.0F);
+  const auto hits_after = [&](const std::vector<float>& later) {
+    const auto cache = files.cache(4);
+    use(*cache, files, 1, {0, 1});
+    use(*cache, files, 1, {2, 3});
+    cache->foresee(1, improbable, later);
+    use(*cache, files, 2, {0, 1});
+    return use(*cache, files, 1, {0, 1});
+  };
+  CHECK(hits_after({1, 1, 0, 0}) == 2);
+  CHECK(hits_after({0, 0, 1, 1}) == 0);
+}
+
 TEST_CASE("experts fetched ahead stay until nothing else can leave, and are wasted when they leave unused") {
   const Files files;
   std::atomic<int> reads = 0;

@@ -130,6 +130,22 @@ TEST_CASE("plec keeps what is probably used next rather than what was used most"
   CHECK(counts_of(unaware) == Counts{5, 5, 0, 0, 0});
 }
 
+TEST_CASE("plec keeps what the predictor says is used soon after the token") {
+  // Places for two of four experts. When 2 comes, 0 or 1 has to leave, which are both improbable just then.
+  const RouteShape shape{1, 4, 1};
+  const std::vector<int32_t> routes = {0, 1, 2, 0};
+  const auto counts_with = [&](const std::vector<float>& later) {
+    SimulatorOptions options = options_with(constant_predictor(shape, std::vector<float>(4, 0.01F), later), 2, "plec");
+    options.grid = {1, 4, 1, 1};
+    options.caches[0].slots.of_layer = {0};
+    CacheSimulator simulator(options);
+    simulator.push({routes, {}, {}, kIds, kOneSequence, {}});
+    return counts_of(simulator);
+  };
+  CHECK(counts_with({0.9F, 0.1F, 0.1F, 0.1F}) == Counts{1, 3, 0, 0, 0});
+  CHECK(counts_with({0.1F, 0.9F, 0.1F, 0.1F}) == Counts{0, 4, 0, 0, 0});
+}
+
 TEST_CASE("a predictor that does not fit the trace, or lacks what it goes by, is refused") {
   CHECK_THROWS_WITH(CacheSimulator(options_with(constant_predictor({2, 3, 1}, std::vector<float>(6, 0.5F)), 8, "lru")),
                     "the predictor is for 2 layers of 3 experts with 1 per token, and the trace has 2 layers of 4 "
