@@ -17,9 +17,9 @@ struct RouteSteps {
   std::span<const int32_t> step_tokens;  // tokens of each step; empty: one
   std::span<const uint8_t> generating;   // [token] whether it is being generated, not a prompt's; empty: all are
   // For a trained predictor only, each [token].
-  std::span<const int32_t> ids;
-  std::span<const int32_t> sequences;  // numbers that tell them apart
-  std::span<const uint8_t> last;       // whether it is the last one of its sequence; empty: none is
+  std::span<const int32_t> ids = {};
+  std::span<const int32_t> sequences = {};  // numbers that tell them apart
+  std::span<const uint8_t> last = {};       // whether it is the last one of its sequence; empty: none is
 };
 
 // In what order the experts of a layer's request are asked for.
