@@ -103,7 +103,8 @@ describe('prediction of experts', () => {
     predictor.hiddenBias.fill(3e38);
     predictor.output.fill(3e38, 0, outputs);
     predictor.output.fill(-3e38, outputs, 2 * outputs);
-    const without = { 'route-path': 'none', blend: 'gate-ahead', auto: 'gate-ahead' } as const;
+    // What auto then finds fastest depends on the machine.
+    const without = { 'route-path': ['none'], blend: ['gate-ahead'], auto: ['none', 'gate-ahead', 'previous-token'] };
     for (const prefetch of ['route-path', 'blend', 'auto'] as const) {
       const model = await loadWith({ prefetch, predictor });
       // So many that auto comes to its forecasts.
@@ -112,7 +113,7 @@ describe('prediction of experts', () => {
       expect(tokens.slice(0, generation.maxTokens)).toEqual(expected.tokens);
       expect(stats.prediction?.failure).toMatch(/^the predictor gave -?nan as a probability$/);
       expect(stats.prediction?.forecasts).toBe(0);
-      expect(stats.prediction?.inEffect.prefetch).toBe(without[prefetch]);
+      expect(without[prefetch]).toContain(stats.prediction?.inEffect.prefetch);
     }
   });
 
