@@ -191,18 +191,12 @@ std::span<const int32_t> CachedExperts::next(const std::atomic<bool>* cancelled)
 }
 
 void CachedExperts::foresee(int32_t layer, std::span<const float> probabilities, std::span<const float> later) {
-  if (!prefetch_) return;
-  const int32_t first = layer * grid_.per_layer;
-  for (size_t expert = 0; expert < probabilities.size(); ++expert) {
-    residency_.expect(layer, first + static_cast<int32_t>(expert), probabilities[expert], later[expert]);
-  }
+  if (prefetch_) residency_.foresee(layer, probabilities, later);
 }
 
 bool CachedExperts::expect(int32_t layer, std::span<const int32_t> experts, bool for_prompt) {
   if (!prefetch_) return false;
-  for (const int32_t expert : experts) {
-    residency_.expect(layer, layer * grid_.per_layer + expert, 1, kLaterNotKnown);
-  }
+  residency_.expect(layer, experts);
   return fetch_ahead(layer, experts, for_prompt);
 }
 

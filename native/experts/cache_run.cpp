@@ -99,16 +99,12 @@ void CacheRun::count_fetched_ahead(const LayerRequest& request, size_t first, si
 }
 
 bool CacheRun::expect(int32_t layer, std::span<const int32_t> experts, bool for_prompt) {
-  const int32_t first = layer * options_.grid.per_layer;
-  for (const int32_t expert : experts) residency_->expect(layer, first + expert, 1, kLaterNotKnown);
+  residency_->expect(layer, experts);
   return fetch_ahead(layer, experts, for_prompt);
 }
 
 void CacheRun::foresee(int32_t layer, std::span<const float> probabilities, std::span<const float> later) {
-  const int32_t first = layer * options_.grid.per_layer;
-  for (size_t expert = 0; expert < probabilities.size(); ++expert) {
-    residency_->expect(layer, first + static_cast<int32_t>(expert), probabilities[expert], later[expert]);
-  }
+  residency_->foresee(layer, probabilities, later);
 }
 
 bool CacheRun::fetch_ahead(int32_t layer, std::span<const int32_t> experts, bool for_prompt) {

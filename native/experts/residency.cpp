@@ -119,8 +119,19 @@ int32_t Residency::fetch_ahead(int32_t expert, bool for_prompt) {
   return slot;
 }
 
-void Residency::expect(int32_t layer, int32_t expert, float probability, float later) {
-  policy_->expected(expert, grid_.requests_until(layer, layer_), probability, later);
+void Residency::foresee(int32_t layer, std::span<const float> probabilities, std::span<const float> later) {
+  const int32_t requests = grid_.requests_until(layer, layer_);
+  int32_t expert = layer * grid_.per_layer;
+  for (size_t i = 0; i < probabilities.size(); ++i) {
+    policy_->expected(expert++, requests, probabilities[i], later[i]);
+  }
+}
+
+void Residency::expect(int32_t layer, std::span<const int32_t> experts) {
+  const int32_t requests = grid_.requests_until(layer, layer_);
+  for (const int32_t expert : experts) {
+    policy_->expected(layer * grid_.per_layer + expert, requests, 1, kLaterNotKnown);
+  }
 }
 
 void Residency::clear(int32_t slot) {

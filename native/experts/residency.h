@@ -42,9 +42,11 @@ class Residency {
   // Its expert has been used, and may leave.
   void done(size_t place);
 
-  // Tells the policy how probable it is that a layer asks for an expert when its turn comes, whether or not it is
-  // present, and what its next use after that is worth: see EvictionPolicy::expected.
-  void expect(int32_t layer, int32_t expert, float probability, float later);
+  // Tells the policy how probable it is of each expert of a layer, [expert], that the layer asks for it when its turn
+  // comes, whether or not it is present, and what its next use after that is worth: see EvictionPolicy::expected.
+  void foresee(int32_t layer, std::span<const float> probabilities, std::span<const float> later);
+  // The same of some that are as good as sure, where nothing is known of later uses.
+  void expect(int32_t layer, std::span<const int32_t> experts);
   // A slot for an expert that is expected, kNone if there is none to spare: it takes neither one that the request under
   // way holds, nor one fetched ahead for a request still to come, nor one of which the policy says so, and no more than
   // half of all. When its layer asks for others, the expert may leave as any other, for these too.

@@ -87,8 +87,8 @@ void disturb(Residency& a, Residency& b, const ExpertGrid& grid, std::mt19937& r
     const auto layer = static_cast<int32_t>(random() % static_cast<uint32_t>(grid.layers));
     const auto expert = static_cast<int32_t>(random() % static_cast<uint32_t>(grid.per_layer));
     const int32_t number = layer * grid.per_layer + expert;
-    a.expect(layer, number, 1, kLaterNotKnown);
-    b.expect(layer, number, 1, kLaterNotKnown);
+    a.expect(layer, {&expert, 1});
+    b.expect(layer, {&expert, 1});
     if (a.slot_of(number) != Residency::kNone) continue;
     const bool for_prompt = random() % 3 == 0;
     const int32_t slot = a.fetch_ahead(number, for_prompt);
