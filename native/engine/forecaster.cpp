@@ -19,16 +19,9 @@ Forecaster::Forecaster(std::shared_ptr<const RoutePredictor> predictor, int lead
     : predictor_(std::move(predictor)),
       leading_dense_layers_(static_cast<size_t>(leading_dense_layers)),
       hook_(std::move(hook)),
-      forecast_(leading_dense_layers_ + static_cast<size_t>(predictor_->shape().layers)),
+      forecast_(predictor_->shape(), leading_dense_layers_),
       together_(predictor_->shape()) {
   const RouteShape& shape = predictor_->shape();
-  const auto experts = static_cast<size_t>(shape.experts);
-  Forecast::Content& content = forecast_.content();
-  for (size_t layer = leading_dense_layers_; layer < content.probable.size(); ++layer) {
-    content.probabilities[layer].resize(experts);
-    content.later[layer].resize(experts);
-    content.probable[layer].reserve(experts);
-  }
   views_.resize(kHistoryViews * shape.outputs());
   answer_.resize(kRouteHeads * shape.outputs());
   try {
@@ -195,7 +188,7 @@ void Forecaster::work() {
     if (!read_history(token)) return;
     add_token(token.row.token);
   }
-  fill_in();
+  together_.write(request_.least_probability, forecast_.content());
   forecast_.publish();
 }
 
@@ -215,16 +208,6 @@ void Forecaster::add_token(int32_t token) {
   predictor_->evaluate(token, before_, match_.length, views_, hidden_, answer_);
   if (hook_) hook_(answer_);
   together_.add(answer_);
-}
-
-void Forecaster::fill_in() {
-  Forecast::Content& content = forecast_.content();
-  for (int32_t layer = 0; layer < predictor_->shape().layers; ++layer) {
-    const size_t l = leading_dense_layers_ + static_cast<size_t>(layer);
-    together_.read(kUsedNow, layer, content.probabilities[l]);
-    together_.read(kUsedLater, layer, content.later[l]);
-    together_.rank(layer, request_.least_probability, content.probable[l]);
-  }
 }
 
 }  // namespace moeflow

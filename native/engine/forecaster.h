@@ -96,7 +96,6 @@ class Forecaster {
   void ask(std::span<const Row> rows, float least_probability);
   bool read_history(const Request::Token& token);
   void add_token(int32_t token);
-  void fill_in();
   template <typename Action>
   void change_histories(Action&& action);
   void end_for_good(const char* reason);

@@ -19,6 +19,7 @@ struct HeldRequests {
   };
   std::vector<uint16_t> experts;  // of each request what it asks for, then what is probable
   std::vector<Request> requests;
+
   // A step's requests in the order of their layers, and for each what a trained predictor said of it when the step
   // began.
   void add(std::span<const LayerRequest> step, std::span<const std::vector<int32_t>> probable) {

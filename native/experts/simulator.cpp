@@ -22,13 +22,14 @@ void check_slots(const ExpertGrid& grid, const SlotClasses& slots) {
   }
 }
 
+RouteShape shape_of(const ExpertGrid& grid) { return {grid.layers, grid.per_layer, grid.used}; }
+
 void check_predictor(const SimulatorOptions& options) {
   if (options.prediction) {
     fail(ErrorCode::kInvalidArgument, "predictions are either made up or a trained predictor's, not both");
   }
   const RouteShape& shape = options.trained->predictor->shape();
-  const ExpertGrid& grid = options.grid;
-  const RouteShape routes{grid.layers, grid.per_layer, grid.used};
+  const RouteShape routes = shape_of(options.grid);
   if (shape == routes) return;
   fail(ErrorCode::kInvalidArgument, "the predictor is for ", describe(shape), ", and the trace has ", describe(routes));
 }
@@ -55,7 +56,9 @@ void run_step(CacheRun& run, std::span<const LayerRequest> requests, FetchAhead&
 }  // namespace
 
 CacheSimulator::CacheSimulator(SimulatorOptions options)
-    : options_((check_grid(options.grid), std::move(options))), requests_(options_.grid, options_.order) {
+    : options_((check_grid(options.grid), std::move(options))),
+      requests_(options_.grid, options_.order),
+      foreseen_(shape_of(options_.grid), 0) {
   for (const SimulatedCache& cache : options_.caches) {
     check_slots(options_.grid, cache.slots);
     CacheRun& run = *runs_.emplace_back(std::make_unique<CacheRun>(options_, cache));
@@ -67,14 +70,9 @@ CacheSimulator::CacheSimulator(SimulatorOptions options)
     }
   }
   if (options_.prediction && !online_.empty()) oracle_.emplace(options_.grid, *options_.prediction);
-  const auto layers = static_cast<size_t>(options_.grid.layers);
-  no_hints_.resize(layers);
   if (!options_.trained) return;
   check_predictor(options_);
   forecaster_.emplace(options_.trained->predictor);
-  probabilities_.resize(layers, std::vector<float>(static_cast<size_t>(options_.grid.per_layer)));
-  later_ = probabilities_;
-  probable_.resize(layers);
 }
 
 CacheSimulator::~CacheSimulator() = default;
@@ -91,7 +89,7 @@ void CacheSimulator::push(const RouteSteps& steps) {
     check_cancelled();
     const auto requests = requests_.of(steps, token, count);
     if (oracle_) {
-      if (held_) held_->add(requests, no_hints_);
+      if (held_) held_->add(requests, foreseen_.probable);
       Step next{{requests.begin(), requests.end()}, {}};
       for (const LayerRequest& request : requests) next.predicted.push_back(oracle_->predict(request));
       run_pending(&next);
@@ -116,23 +114,24 @@ void CacheSimulator::run_online(std::span<const LayerRequest> requests, const Tr
   const bool foreseen = forecaster_ && foresee(tokens);
   for (CacheRun* run : online_) {
     for (int32_t layer = 0; foreseen && layer < options_.grid.layers; ++layer) {
-      run->foresee(layer, probabilities_[static_cast<size_t>(layer)], later_[static_cast<size_t>(layer)]);
+      const auto l = static_cast<size_t>(layer);
+      run->foresee(layer, foreseen_.probabilities[l], foreseen_.later[l]);
     }
     run_step(*run, requests, [&](size_t layer) {
-      return foreseen && run->fetch_ahead(static_cast<int32_t>(layer), probable_[layer], false);
+      return foreseen && run->fetch_ahead(static_cast<int32_t>(layer), foreseen_.probable[layer], false);
     });
   }
-  if (held_) held_->add(requests, foreseen ? probable_ : no_hints_);
+  if (held_) held_->add(requests, foreseen_.probable);
   if (forecaster_) forecaster_->append(tokens);
 }
 
 // What is known of a step when it begins.
 bool CacheSimulator::foresee(const TracedTokens& tokens) {
   const StepForecast* forecast = forecaster_->forecast(tokens);
-  for (size_t layer = 0; forecast && layer < probable_.size(); ++layer) {
-    forecast->read(kUsedNow, static_cast<int32_t>(layer), probabilities_[layer]);
-    forecast->read(kUsedLater, static_cast<int32_t>(layer), later_[layer]);
-    forecast->rank(static_cast<int32_t>(layer), options_.trained->least_probability, probable_[layer]);
+  if (forecast) {
+    forecast->write(options_.trained->least_probability, foreseen_);
+  } else {
+    for (auto& experts : foreseen_.probable) experts.clear();
   }
   return forecast != nullptr;
 }

@@ -111,11 +111,8 @@ class CacheSimulator {
   std::optional<PredictionOracle> oracle_;
   std::optional<Step> pending_;  // with an oracle: not run before the next one is known
   std::optional<TraceForecaster> forecaster_;
-  std::vector<std::vector<float>> probabilities_;  // [layer][expert] by the forecast for a step,
-  std::vector<std::vector<float>> later_;          // same: what the next use after it is worth,
-  std::vector<std::vector<int32_t>> probable_;     // [layer] those that are worth a read,
-  std::vector<std::vector<int32_t>> no_hints_;     // and [layer] nothing
-  std::unique_ptr<HeldRequests> held_;             // with Belady's optimum
+  LayerForecasts foreseen_;             // for the step under way; where nothing is, nothing is worth a read
+  std::unique_ptr<HeldRequests> held_;  // with Belady's optimum
 };
 
 }  // namespace moeflow

@@ -2,32 +2,23 @@
 #pragma once
 
 #include <atomic>
-#include <cstdint>
-#include <vector>
+
+#include "prediction/step_forecast.h"
 
 namespace moeflow {
 
 // Filled by one thread, which publishes it once; another one runs the step and looks whether it has come.
 class Forecast {
  public:
-  struct Content {
-    std::vector<std::vector<float>> probabilities;  // [layer][expert] that the step uses it; none for dense layers
-    std::vector<std::vector<float>> later;          // same: what its next use after the step is worth (kUsedLater)
-    std::vector<std::vector<int32_t>> probable;     // [layer] those that are worth a read, the most probable first
-  };
-
-  explicit Forecast(size_t layers) {
-    content_.probabilities.resize(layers);
-    content_.later.resize(layers);
-    content_.probable.resize(layers);
-  }
+  // See LayerForecasts.
+  Forecast(const RouteShape& shape, size_t dense_layers) : content_(shape, dense_layers) {}
 
   // The filling thread's, until it publishes.
-  Content& content() { return content_; }
+  LayerForecasts& content() { return content_; }
   void publish() { published_.store(true, std::memory_order_release); }
 
   // The step's: null as long as nothing has come.
-  const Content* look() {
+  const LayerForecasts* look() {
     if (!published_.load(std::memory_order_acquire)) return nullptr;
     ++looks_;
     return &content_;
@@ -43,7 +34,7 @@ class Forecast {
   }
 
  private:
-  Content content_;
+  LayerForecasts content_;
   std::atomic<bool> published_ = false;
   int looks_ = 0;
 };

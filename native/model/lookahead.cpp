@@ -53,9 +53,9 @@ void route_ahead(const Step& step, int layer, size_t ahead) {
 }
 
 // Null as long as nothing has come. What has just come is passed on, for the layers from `first` on.
-const Forecast::Content* look_at_forecast(const Step& step, int first) {
+const LayerForecasts* look_at_forecast(const Step& step, int first) {
   Forecast* forecast = step.batch.forecast;
-  const Forecast::Content* content = forecast ? forecast->look() : nullptr;
+  const LayerForecasts* content = forecast ? forecast->look() : nullptr;
   if (content && forecast->is_news()) {
     for (int layer = first; layer < step.config().layers; ++layer) {
       const auto l = static_cast<size_t>(layer);
@@ -72,7 +72,7 @@ void collect_hints(const Step& step, int layer) {
     if (first < step.config().layers) space.hints.push_back({first, space.everyone, true});
     return;
   }
-  const Forecast::Content* forecast = look_at_forecast(step, first);
+  const LayerForecasts* forecast = look_at_forecast(step, first);
   const bool routed = layer >= step.config().leading_dense_layers;
   for (int later = first; later < step.config().layers; ++later) {
     const auto ahead = static_cast<size_t>(later - first);

@@ -7,6 +7,19 @@
 
 namespace moeflow {
 
+LayerForecasts::LayerForecasts(const RouteShape& shape, size_t dense_layers) {
+  const size_t layers = dense_layers + static_cast<size_t>(shape.layers);
+  const auto experts = static_cast<size_t>(shape.experts);
+  probabilities.resize(layers);
+  later.resize(layers);
+  probable.resize(layers);
+  for (size_t layer = dense_layers; layer < layers; ++layer) {
+    probabilities[layer].resize(experts);
+    later[layer].resize(experts);
+    probable[layer].reserve(experts);
+  }
+}
+
 StepForecast::StepForecast(const RouteShape& shape) : shape_(shape), unused_(kRouteHeads * shape.outputs(), 1.0F) {}
 
 void StepForecast::clear() { std::fill(unused_.begin(), unused_.end(), 1.0F); }
@@ -18,6 +31,16 @@ void StepForecast::add(std::span<const float> answer) {
       fail(ErrorCode::kInternal, "the predictor gave ", probability, " as a probability");
     }
     unused_[i] *= 1 - probability;
+  }
+}
+
+void StepForecast::write(float least_probability, LayerForecasts& into) const {
+  const size_t dense_layers = into.probable.size() - static_cast<size_t>(shape_.layers);
+  for (int32_t layer = 0; layer < shape_.layers; ++layer) {
+    const size_t at = dense_layers + static_cast<size_t>(layer);
+    read(kUsedNow, layer, into.probabilities[at]);
+    read(kUsedLater, layer, into.later[at]);
+    rank(layer, least_probability, into.probable[at]);
   }
 }
 

@@ -64,7 +64,7 @@ TEST_CASE("a forecast says of every expert how probable it is, and what its next
   Forecast* forecast = forecaster.begin(Rows{{0, 7}, {1, 7}}, 0.25F);
   REQUIRE(forecast);
   wait_until([&] { return forecast->look() != nullptr; });
-  const Forecast::Content& content = *forecast->look();
+  const LayerForecasts& content = *forecast->look();
   CHECK(content.probabilities[0].empty());
   CHECK(content.later[0].empty());
   for (size_t i = 0; i < probabilities.size(); ++i) {
