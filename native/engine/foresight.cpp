@@ -117,9 +117,9 @@ void Foresight::end(const std::vector<StepItem>& items, const int32_t* routes,
     routes += item.tokens.size() * route;
     if (remembers_routes_) last_routes_[item.sequence].assign(routes - route, routes);
   }
-  const bool foretold = current().source == Source::kRoutePath && forecaster_ && !forecaster_->failed();
-  if (foretold && !sampled.empty() && sampled.size() <= most_rows_) {
-    forecaster_->prepare(sampled, current().least_probability);
+  const Strategy& next = current();
+  if (next.source == Source::kRoutePath && !sampled.empty() && sampled.size() <= most_rows_) {
+    forecaster_->prepare(sampled, next.least_probability);
   }
 }
 

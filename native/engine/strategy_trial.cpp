@@ -59,16 +59,20 @@ void StrategyTrial::end_turn() {
   } while (dropped_[turn_]);
 }
 
+std::vector<double> StrategyTrial::seconds_of_steps() const {
+  std::vector<double> seconds;
+  for (const auto& list : seconds_) seconds.push_back(typical(list));
+  return seconds;
+}
+
 void StrategyTrial::drop_hopeless(double slower) {
-  std::vector<double> typicals;
-  for (const auto& list : seconds_) typicals.push_back(typical(list));
-  const double least = *std::min_element(typicals.begin(), typicals.end());
-  for (size_t i = 0; i < typicals.size(); ++i) dropped_[i] = dropped_[i] || typicals[i] > least * (1 + slower);
+  const std::vector<double> seconds = seconds_of_steps();
+  const double least = *std::min_element(seconds.begin(), seconds.end());
+  for (size_t i = 0; i < seconds.size(); ++i) dropped_[i] = dropped_[i] || seconds[i] > least * (1 + slower);
 }
 
 void StrategyTrial::decide() {
-  step_seconds_.clear();
-  for (const auto& list : seconds_) step_seconds_.push_back(typical(list));
+  step_seconds_ = seconds_of_steps();
   const size_t before = best_;
   double least = step_seconds_[before] * (1 - kNoise);
   for (size_t i = 0; i < step_seconds_.size(); ++i) {

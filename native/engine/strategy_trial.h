@@ -46,6 +46,7 @@ class StrategyTrial {
   bool trying() const { return waiting_ == 0; }
   void begin();
   void end_turn();
+  std::vector<double> seconds_of_steps() const;  // [candidate] so far in this trial
   void drop_hopeless(double slower);
   void decide();
 
