@@ -102,6 +102,10 @@ std::vector<int32_t> optional_int32_array(const Napi::Object& object, const char
   return object.Get(name).IsUndefined() ? std::vector<int32_t>() : int32_array_property(object, name);
 }
 
+std::vector<uint8_t> optional_uint8_array(const Napi::Object& object, const char* name) {
+  return object.Get(name).IsUndefined() ? std::vector<uint8_t>() : uint8_array_property(object, name);
+}
+
 DType dtype_argument(Napi::Env env, const std::string& name) {
   for (uint32_t number = 0; number < kDTypeTableSize; ++number) {
     const DTypeTraits* t = dtype_traits(number);

@@ -28,6 +28,7 @@ std::vector<float> float32_array_property(const Napi::Object& object, const char
 std::vector<uint8_t> uint8_array_property(const Napi::Object& object, const char* name);
 // Empty for undefined.
 std::vector<int32_t> optional_int32_array(const Napi::Object& object, const char* name);
+std::vector<uint8_t> optional_uint8_array(const Napi::Object& object, const char* name);
 // A tensor type by its name, as `traits` spells it.
 DType dtype_argument(Napi::Env env, const std::string& name);
 // An integer from 0 to 2^64 - 1, as a number or a bigint.

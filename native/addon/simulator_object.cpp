@@ -95,17 +95,6 @@ SimulatorOptions options_of(const Napi::Object& object) {
   return options;
 }
 
-std::vector<uint8_t> bytes_property(const Napi::Object& object, const char* name) {
-  const Napi::Value value = object.Get(name);
-  if (value.IsUndefined()) return {};
-  if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != napi_uint8_array) {
-    throw argument_error(object.Env(), concat(name, " must be a Uint8Array"));
-  }
-  const auto array = value.As<Napi::Uint8Array>();
-  return array.ElementLength() == 0 ? std::vector<uint8_t>()
-                                    : std::vector<uint8_t>(array.Data(), array.Data() + array.ElementLength());
-}
-
 Napi::Object phase_to_javascript(Napi::Env env, const PhaseCounts& phase, uint64_t tokens) {
   Napi::Object object = Napi::Object::New(env);
   const auto by_layer = [&](const char* name, uint64_t LayerCounts::*count) {
@@ -190,10 +179,10 @@ Napi::Value CacheSimulatorObject::push(const Napi::CallbackInfo& info) {
   auto steps = std::make_shared<Steps>();
   steps->routes = int32_array_property(object, "routes");
   steps->step_tokens = optional_int32_array(object, "stepTokens");
-  steps->generating = bytes_property(object, "generating");
+  steps->generating = optional_uint8_array(object, "generating");
   steps->ids = optional_int32_array(object, "ids");
   steps->sequences = optional_int32_array(object, "sequences");
-  steps->last = bytes_property(object, "last");
+  steps->last = optional_uint8_array(object, "last");
   begin_work(info.Env());
   auto* task = new BackgroundTask<bool>(
       info.Env(),
