@@ -20,13 +20,14 @@ export async function* chosenChunks(
   signal?: AbortSignal,
 ): AsyncIterable<TraceTokens> {
   const wanted = numbers[phase];
+  const all = wanted === undefined && holdout === 'none';
   const heldOut = holdout === 'none' ? () => true : isHeldOut(holdout);
   for await (const tokens of trace.chunks()) {
     signal?.throwIfAborted();
     checkLengths(trace, tokens);
-    yield tokensWhere(trace, tokens, (i) => {
-      return (wanted === undefined || tokens.phase[i] === wanted) && heldOut(tokens.sequence[i] as number);
-    });
+    const isWanted = (i: number) =>
+      (wanted === undefined || tokens.phase[i] === wanted) && heldOut(tokens.sequence[i] as number);
+    yield all ? tokens : tokensWhere(trace, tokens, isWanted);
   }
 }
 
