@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { loadModel } from '../../lib/model/load.js';
 import type { Model } from '../../lib/model/model.js';
+import { concatenate } from '../../lib/trace/concatenate.js';
 import type { Holdout } from '../../lib/trace/holdout.js';
 import { openTrace } from '../../lib/trace/open.js';
 import { recordTexts } from '../../lib/trace/record-text.js';
@@ -168,15 +169,14 @@ function cachePanel(title: string, points: readonly CachePoint[]): Panel {
 }
 
 async function acrossDomains(model: Model, whole: TrainedPredictor): Promise<void> {
+  const traces = new Map<Domain, { path: string; trace: Trace }>();
+  for (const name of domains) traces.set(name, { path: name, trace: await recordedTexts(model, [name]) });
   const rows = [
     ['domain', 'recall at k, 2k: not seen', 'seen', 'union recall, 4 side by side, 1.5k each: not seen', 'seen'],
   ];
   for (const domain of domains) {
-    const others = await recordedTexts(
-      model,
-      domains.filter((name) => name !== domain),
-    );
-    const own = await recordedTexts(model, [domain]);
+    const { trace: own } = traces.get(domain) as { trace: Trace };
+    const others = concatenate([...traces.values()].filter(({ trace }) => trace !== own));
     const stranger = await trainPredictor(others, { holdout: 0.1 });
     const tested = { holdout: 'none', batches: [4] } as const;
     const [notSeen, seen] = [
