@@ -1,4 +1,6 @@
 // moeflow's side: the same measures and lines as llama.mjs, and what its cache of experts did while decoding.
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { loadModel, planMemory, simulateCache } from '../../dist/lib/index.js';
 import { peakResidentBytes, print, prompts, readBytes, readRequest, secondsSince } from '../shared/protocol.mjs';
 
@@ -58,13 +60,21 @@ async function loadWithShare(share) {
   const wanted = Math.round(share * experts);
   // The least that works says what else there is; what the process has already is not the same twice.
   let ram = (await planMemory(file, options)).processBytes + 2 * expertBytes + 32 * 2 ** 20;
-  for (let attempt = 0; ; attempt++) {
+  for (let attempt = 0; attempt < 32; attempt++) {
+    collectGarbage();
     const model = await loadModel(file, { ...options, ram });
     const missing = wanted - model.info.memory.expertSlots;
-    if (Math.abs(missing) <= wanted / 50 || attempt === 16) return model;
+    if (Math.abs(missing) <= wanted / 50) return model;
     await model.dispose();
     ram += Math.round((missing * expertBytes) / experts);
   }
+  throw new Error(`no budget gave places for ${wanted} experts of ${experts}, 2% more or less`);
+}
+
+/** What earlier attempts left would count as taken. */
+function collectGarbage() {
+  setFlagsFromString('--expose-gc');
+  runInNewContext('gc')();
 }
 
 function readings() {
