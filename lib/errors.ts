@@ -7,6 +7,8 @@ export type MoeflowErrorCode =
   | 'IO'
   | 'OUT_OF_MEMORY'
   | 'CONTEXT_FULL'
+  | 'KV_CACHE_FULL'
+  | 'QUEUE_FULL'
   | 'CHAT_TEMPLATE_FAILED'
   | 'CANCELLED'
   | 'DISPOSED'
@@ -52,6 +54,17 @@ export class ContextFullError extends MoeflowError {
   }
 }
 
+/** As many requests wait as may. */
+export class QueueFullError extends MoeflowError {
+  constructor(most: number, options?: ErrorOptions) {
+    super(
+      'QUEUE_FULL',
+      `${most} requests are waiting already; try again later, or load the model with a larger maxQueued`,
+      options,
+    );
+  }
+}
+
 /** The model was disposed of. */
 export class DisposedError extends MoeflowError {
   constructor(message = 'the model was disposed of', options?: ErrorOptions) {
@@ -77,6 +90,7 @@ export function fromNative(error: unknown): unknown {
       return new DisposedError(error.message, options);
     case 'IO':
     case 'OUT_OF_MEMORY':
+    case 'KV_CACHE_FULL':
     case 'CANCELLED':
     case 'INTERNAL':
       return new MoeflowError(code, error.message, options);

@@ -24,12 +24,14 @@ export {
   InvalidFileError,
   MoeflowError,
   type MoeflowErrorCode,
+  QueueFullError,
   UnsupportedError,
 } from './errors.js';
 export { type Policy, policies } from './experts/policies.js';
 export type {
   DeviceStats,
   ExpertStats,
+  ExpertUses,
   LayerStats,
   PredictionStats,
   PrefetchStrategy,
@@ -37,14 +39,16 @@ export type {
 } from './experts/stats.js';
 export type { ChatMessage } from './generation/chat-template.js';
 export { ChatTemplate, ChatTemplateError } from './generation/chat-template.js';
-export type { Generation } from './generation/generation.js';
+export type { Generation, GenerationPiece } from './generation/generation.js';
 export type { GenerateOptions } from './generation/options.js';
 export {
   type FinishReason,
+  type GeneratedToken,
   type GenerationResult,
   type GenerationStats,
   nestRouting,
   type RoutingRecord,
+  type TokenLogprob,
 } from './generation/result.js';
 export { availableKernels, measureReadBandwidth } from './machine.js';
 export type { EvaluateOptions, Evaluation } from './model/evaluate.js';
@@ -58,11 +62,12 @@ export {
   type Prefetch,
   prefetchModes,
 } from './model/load-options.js';
-export type { Model, Prompt } from './model/model.js';
+export type { Model, ModelStats, Prompt } from './model/model.js';
 export { planMemory } from './model/plan.js';
 export * as placement from './placement/index.js';
 export { cacheReport } from './report/cache-report.js';
 export { planReport } from './report/plan-report.js';
+export type { SchedulingStats } from './scheduling/stats.js';
 export { type EncodeOptions, Tokenizer } from './tokenizer/index.js';
 export { type OpenTraceOptions, openTrace, traceFormats } from './trace/open.js';
 export { type Recording, type RecordOptions, recordTrace } from './trace/record.js';

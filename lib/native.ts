@@ -4,6 +4,9 @@ import { createRequire } from 'node:module';
 import { MoeflowError } from './errors.js';
 import { packageRoot } from './package-root.js';
 
+/** Tokens of a block of the key/value cache: kKvBlock in native/model/batch.h. */
+export const kvBlockTokens = 16;
+
 /** How experts are read from the file. */
 export interface NativeReadOptions {
   readMethod?: string;
@@ -69,6 +72,8 @@ export interface NativeLoadOptions extends NativeReadOptions {
   paths: string[];
   threads?: number;
   contextLength?: number;
+  /** That the key/value cache holds, all sequences together; 0: as many as there is memory to spare for. */
+  kvCacheTokens?: number;
   batchRows?: number;
   kernels?: string;
   kvType?: 'auto' | 'f16' | 'f32';
@@ -139,8 +144,10 @@ export interface NativeMemoryPlan {
   processBytes: number;
   /** Weights that are not experts'. */
   denseBytes: number;
-  /** Of one sequence as long as the context. */
+  /** Set aside for the key/value cache: for one sequence as long as the context, or for as many tokens as were asked for. */
   kvCacheBytes: number;
+  /** That it may hold, all sequences together: more than these, where memory is left over. */
+  kvCacheTokens: number;
   /** Activations of the largest step. */
   workspaceBytes: number;
   /** Places for experts in an emulated device's memory. */
@@ -235,6 +242,10 @@ export interface NativeStepItem {
   sequence: number;
   tokens: Int32Array;
   sample?: NativeSampling;
+  /** [vocabulary / 8, rounded up] bits of the tokens that may be drawn, the lowest bit of each byte first. */
+  allowed?: Uint8Array;
+  /** How many of the most likely tokens' log probabilities are wanted, beside the drawn token's. */
+  likely?: number;
   logitsFrom?: number;
   routing?: boolean;
 }
@@ -244,6 +255,10 @@ export interface NativeStepItemResult {
   token: number;
   /** (layer, expert) pairs that the sequence has used so far. */
   distinctExperts: number;
+  /** The drawn token and the most likely ones, if `likely` was given, */
+  likelyTokens?: Int32Array;
+  /** and their log probabilities: of the model itself, before temperature, penalties and filters. */
+  logProbabilities?: Float32Array;
   /** [tokens - logitsFrom][vocabulary] */
   logits?: Float32Array;
   /** [tokens][expert layers][k] */
@@ -259,14 +274,20 @@ export interface NativeModel {
   info(): NativeModelInfo;
   metadata(): Promise<Record<string, unknown>>;
   createSequence(): Promise<number>;
+  /** A sequence that begins with the first `length` tokens of another: whole blocks of them. */
+  shareSequence(sequence: number, length: number): Promise<number>;
   freeSequence(sequence: number): Promise<void>;
   truncateSequence(sequence: number, length: number): Promise<void>;
+  /** Of the key/value cache, of {@link kvBlockTokens} tokens each. */
+  kvBlocksInUse(): number;
   step(items: NativeStepItem[], cancel?: NativeCancelFlag, predicted?: NativePrediction): Promise<NativeStepResult>;
   /**
    * Of all steps since the model was loaded, also those that were cancelled or failed; and how they know now what to
    * fetch ahead, absent when all experts are in memory.
    */
   counters(): NativeStepCounters & { foresight?: NativeForesight };
+  /** [expert layers * experts]: uses by tokens since the model was loaded, and whether it is in this process's memory (1). */
+  experts(): Promise<{ uses: Float64Array; inMemory: Uint8Array }>;
   /** Of each layer with experts, since the model was loaded; empty when all experts are in memory. */
   layerCounters(): Promise<NativeExpertCounters[]>;
   dispose(): Promise<void>;

@@ -47,6 +47,17 @@ export interface PredictionStats extends NativeForesight {
   forecastSeconds: number;
 }
 
+/** Of all experts of the layers that have some. */
+export interface ExpertUses {
+  layers: number;
+  /** Experts per layer. */
+  experts: number;
+  /** [layers][experts], flat: how many tokens have used each since the model was loaded. */
+  uses: Float64Array;
+  /** Same shape: 1 for those in this process's memory now, else 0. */
+  inMemory: Uint8Array;
+}
+
 /** Of one layer. */
 export interface LayerStats extends NativeExpertCounters {
   /** hits / (hits + lateHits + misses); 0 when nothing was asked for. */

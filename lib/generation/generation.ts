@@ -2,15 +2,17 @@
 
 import { MoeflowError } from '../errors.js';
 import type { TierStats } from '../experts/stats.js';
-import type { Request, RequestListener } from '../scheduling/request.js';
+import { Request, type RequestListener, type RequestOptions } from '../scheduling/request.js';
 import type { Scheduler } from '../scheduling/scheduler.js';
 import type { StreamingDetokenizer } from '../tokenizer/index.js';
 import type { GenerateOptions } from './options.js';
-import type { FinishReason, GenerationResult, GenerationStats, RoutingRecord } from './result.js';
+import type { FinishReason, GeneratedToken, GenerationResult, GenerationStats, RoutingRecord } from './result.js';
 import type { StopStrings } from './stop-strings.js';
 
-/** Pieces that may wait for a reader before the generation pauses. */
+/** When so many pieces wait for a reader, the generation does too, */
 const mostUnreadPieces = 64;
+/** until he has come to the last few: it may have given up its place meanwhile, and reads all its tokens again then. */
+const fewUnreadPieces = 16;
 
 /** What a generation needs from its model. */
 export interface GenerationSetting {
@@ -27,6 +29,15 @@ export interface GenerationSetting {
   routingShape: { layers: number; k: number };
 }
 
+/** Text that came, and the tokens that have come since the piece before. */
+export interface GenerationPiece {
+  /** Empty where tokens gave no text of their own. */
+  text: string;
+  tokens: number[];
+  /** Of each token, if {@link GenerateOptions.logprobs} was given. */
+  logprobs?: GeneratedToken[];
+}
+
 /**
  * Iterate it for the text as it comes, await `result` for the whole. Leaving the loop early ends the native work. It
  * starts at once; once a reader has begun, it runs at most a few dozen pieces ahead of it.
@@ -40,24 +51,23 @@ export class Generation implements AsyncIterable<string> {
   readonly #scheduler: Scheduler;
   readonly #request: Request;
   readonly #started = performance.now();
-  readonly #pieces: string[] = [];
+  readonly #pieces: GenerationPiece[] = [];
   readonly #tokens: number[] = [];
+  readonly #logprobs: GeneratedToken[] = [];
+  /** Tokens that pieces have told of. */
+  #told = 0;
   readonly #routes: { experts: Int32Array; weights: Float32Array }[] = [];
   #text = '';
   #firstToken = 0;
   #lastToken = 0;
   #iterating = false;
   #unread = 0;
+  #stalled = false;
   #outcome: { result: GenerationResult } | { error: unknown } | undefined;
   #notify: (() => void) | undefined;
   #settle!: { resolve(result: GenerationResult): void; reject(error: unknown): void };
 
-  constructor(
-    options: GenerateOptions,
-    setting: GenerationSetting,
-    scheduler: Scheduler,
-    createRequest: (listener: RequestListener) => Request,
-  ) {
+  constructor(options: GenerateOptions, setting: GenerationSetting, scheduler: Scheduler, request: RequestOptions) {
     this.#options = options;
     this.#setting = setting;
     this.#scheduler = scheduler;
@@ -66,7 +76,7 @@ export class Generation implements AsyncIterable<string> {
     });
     // Whoever only iterates gets the error there; it must not also count as unhandled.
     this.result.catch(() => {});
-    this.#request = createRequest(this.#listener());
+    this.#request = new Request(request, this.#listener());
     this.#start();
   }
 
@@ -76,14 +86,21 @@ export class Generation implements AsyncIterable<string> {
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<string, void, undefined> {
+    for await (const { text } of this.pieces()) {
+      if (text !== '') yield text;
+    }
+  }
+
+  /** As iterating the generation itself, with the tokens that the text comes from. */
+  async *pieces(): AsyncGenerator<GenerationPiece, void, undefined> {
     this.#iterating = true;
     let next = 0;
     try {
       for (;;) {
         for (; next < this.#pieces.length; next++) {
           this.#unread = this.#pieces.length - next - 1;
-          if (this.#unread === 0) this.#scheduler.resume();
-          yield this.#pieces[next] as string;
+          this.#checkReader();
+          yield this.#pieces[next] as GenerationPiece;
         }
         if (this.#outcome) break;
         await new Promise<void>((notify) => (this.#notify = notify));
@@ -100,30 +117,46 @@ export class Generation implements AsyncIterable<string> {
       this.#finish({ error: signal.reason });
       return;
     }
+    this.#scheduler.add(this.#request);
     const abort = () => this.#scheduler.cancel(this.#request, signal?.reason);
     signal?.addEventListener('abort', abort, { once: true });
-    void this.result.catch(() => {}).then(() => signal?.removeEventListener('abort', abort));
-    this.#scheduler.add(this.#request);
+    const { deadlineSeconds } = this.#options;
+    const timer =
+      deadlineSeconds === undefined ? undefined : setTimeout(() => this.#endEarly('deadline'), deadlineSeconds * 1000);
+    const end = () => {
+      signal?.removeEventListener('abort', abort);
+      clearTimeout(timer);
+    };
+    this.result.then(end, end);
   }
 
   #listener(): RequestListener {
     return {
-      onToken: (token) => this.#onToken(token),
+      onToken: (...token) => this.#onToken(...token),
       onRouting: (experts, weights) => void this.#routes.push({ experts, weights }),
       onEnd: (reason) => {
         this.#emitHeldBack();
-        this.#finish({ result: this.#resultOf(reason) });
+        this.#finish({ result: this.#resultOf(reason === 'read' ? 'length' : reason) });
       },
       onError: (error) => this.#finish({ error }),
-      wantsMore: () => !this.#iterating || this.#unread < mostUnreadPieces,
+      wantsMore: () => !this.#stalled,
     };
   }
 
-  #onToken(token: number): 'stop' | 'length' | undefined {
+  /** Stalls when a reader falls behind, and goes on when he has caught up. */
+  #checkReader(): void {
+    if (this.#iterating && this.#unread >= mostUnreadPieces) this.#stalled = true;
+    if (!this.#stalled || this.#unread > fewUnreadPieces) return;
+    this.#stalled = false;
+    this.#scheduler.resume();
+  }
+
+  #onToken(token: number, likely?: Int32Array, logProbabilities?: Float32Array): 'stop' | 'length' | undefined {
     this.#lastToken = performance.now();
     this.#firstToken ||= this.#lastToken;
     if (!this.#options.ignoreEos && this.#setting.isEndOfGeneration(token)) return 'stop';
     this.#tokens.push(token);
+    if (likely && logProbabilities) this.#logprobs.push(generatedToken(likely, logProbabilities));
     const { text, stop } = this.#setting.stopStrings.push(this.#setting.detokenizer.push(token));
     this.#emit(text);
     if (stop !== undefined) return 'stop';
@@ -138,11 +171,19 @@ export class Generation implements AsyncIterable<string> {
     this.#emit(stopStrings.flush());
   }
 
-  #emit(piece: string): void {
-    if (piece === '') return;
-    this.#text += piece;
-    this.#pieces.push(piece);
+  #emit(text: string): void {
+    if (text === '') return;
+    this.#text += text;
+    this.#push(text);
+  }
+
+  #push(text: string): void {
+    const tokens = this.#tokens.slice(this.#told);
+    const logprobs = this.#logprobs.slice(this.#told);
+    this.#told = this.#tokens.length;
+    this.#pieces.push({ text, tokens, ...(logprobs.length > 0 ? { logprobs } : {}) });
     this.#unread++;
+    this.#checkReader();
     this.#wakeReader();
   }
 
@@ -155,6 +196,7 @@ export class Generation implements AsyncIterable<string> {
 
   #finish(outcome: { result: GenerationResult } | { error: unknown }): void {
     if (this.#outcome) return;
+    if (this.#told < this.#tokens.length) this.#push('');
     this.#outcome = outcome;
     if ('result' in outcome) this.#settle.resolve(outcome.result);
     else this.#settle.reject(outcome.error);
@@ -169,6 +211,8 @@ export class Generation implements AsyncIterable<string> {
   #resultOf(finishReason: FinishReason): GenerationResult {
     const promptTokens = this.#request.prompt.length;
     const generatedTokens = this.#tokens.length;
+    const { started, sharedTokens, pauses } = this.#request;
+    const begun = started ?? performance.now();
     const perSecond = (count: number, ms: number) => (count > 0 && ms > 0 ? (count * 1000) / ms : 0);
     return {
       text: this.#text,
@@ -178,11 +222,15 @@ export class Generation implements AsyncIterable<string> {
       stats: {
         promptTokens,
         generatedTokens,
-        promptTokensPerSecond: this.#firstToken ? perSecond(promptTokens, this.#firstToken - this.#started) : 0,
+        sharedPromptTokens: sharedTokens,
+        queueSeconds: (begun - this.#started) / 1000,
+        pauses,
+        promptTokensPerSecond: this.#firstToken ? perSecond(promptTokens, this.#firstToken - begun) : 0,
         generatedTokensPerSecond: perSecond(generatedTokens - 1, this.#lastToken - this.#firstToken),
         ...this.#setting.statsOf(this.#request),
       },
       ...(this.#options.routing ? { routing: this.#routing() } : {}),
+      ...(this.#options.logprobs === undefined ? {} : { logprobs: this.#logprobs }),
     };
   }
 
@@ -204,4 +252,9 @@ export class Generation implements AsyncIterable<string> {
     }
     return record;
   }
+}
+
+function generatedToken(likely: Int32Array, logProbabilities: Float32Array): GeneratedToken {
+  const [drawn, ...top] = Array.from(likely, (token, i) => ({ token, logprob: logProbabilities[i] as number }));
+  return { ...(drawn as { token: number; logprob: number }), top };
 }

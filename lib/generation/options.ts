@@ -22,8 +22,22 @@ export interface GenerateOptions {
   stop?: string | string[];
   /** Aborts at any time, within one layer: the iterator and `result` then reject with the signal's reason. */
   signal?: AbortSignal;
+  /** Higher ones go before lower ones: they begin first, and have what they need first. Default 0. */
+  priority?: number;
+  /**
+   * Seconds from the call on, after which the generation ends with the text that there is, `deadline` as its reason: also if
+   * it is none, as the generation has waited all the time.
+   */
+  deadlineSeconds?: number;
   /** Record the experts of every token at every layer. Default false. */
   routing?: boolean;
+  /** The text is one JSON object, and ends with it: other tokens are not drawn. Default false. */
+  json?: boolean;
+  /**
+   * Tell of every token how likely it was, and of so many that were the most likely: natural logarithms of probabilities, before
+   * temperature, penalties and filters.
+   */
+  logprobs?: number;
   /** Go on after the model's end-of-generation token. Default false. */
   ignoreEos?: boolean;
 }
@@ -38,7 +52,11 @@ const checks = {
   seed: check.seed,
   stop: check.strings,
   signal: check.signal,
+  priority: check.integer(-1e6, 1e6),
+  deadlineSeconds: check.number(0, 1e6),
   routing: check.boolean,
+  json: check.boolean,
+  logprobs: check.integer(0, 1000),
   ignoreEos: check.boolean,
 };
 

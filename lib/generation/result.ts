@@ -4,14 +4,20 @@ import type { TierStats } from '../experts/stats.js';
 
 /**
  * Why a generation ended: `stop` at the model's end token, a stop string or {@link Generation.stop}; `length` at
- * maxTokens or the end of the context; `cancelled` when the reader left the loop.
+ * maxTokens or the end of the context; `cancelled` when the reader left the loop; `deadline` at that.
  */
-export type FinishReason = 'stop' | 'length' | 'cancelled';
+export type FinishReason = 'stop' | 'length' | 'cancelled' | 'deadline';
 
 /** Seconds and experts are those of the generation's steps; steps that it shared with others count in full. */
 export interface GenerationStats extends TierStats {
   promptTokens: number;
   generatedTokens: number;
+  /** Of these, tokens that were not computed, as another generation under way had begun with the same. */
+  sharedPromptTokens: number;
+  /** Seconds from the call to the first step: the generation waited for its turn. */
+  queueSeconds: number;
+  /** How often it had to give up its place in the key/value cache, and read its tokens again. */
+  pauses: number;
   /** From the first step to the first token; 0 when no token came. */
   promptTokensPerSecond: number;
   /** From the first token to the last; 0 with fewer than two. */
@@ -40,6 +46,17 @@ export interface RoutingRecord {
   weights: Float32Array;
 }
 
+export interface TokenLogprob {
+  token: number;
+  /** Natural logarithm of its probability. */
+  logprob: number;
+}
+
+export interface GeneratedToken extends TokenLogprob {
+  /** The most likely tokens in its place, the likeliest first. */
+  top: TokenLogprob[];
+}
+
 export interface GenerationResult {
   text: string;
   /** The generated token ids; an end token that ended the text is not among them. */
@@ -48,6 +65,8 @@ export interface GenerationResult {
   seed: number | bigint;
   stats: GenerationStats;
   routing?: RoutingRecord;
+  /** Of each of `tokens`, if {@link GenerateOptions.logprobs} was given. */
+  logprobs?: GeneratedToken[];
 }
 
 /** The record as [token][layer][k] arrays, for JSON. */

@@ -40,6 +40,18 @@ export interface LoadModelOptions {
   contextLength?: number;
   /** Most tokens computed in one step, all sequences together. Default 512. */
   batchTokens?: number;
+  /** Generations that are under way at a time, at most; others wait for their turn. Default 16. */
+  maxSequences?: number;
+  /** Of these, those that one step generates a token for, at most. Default: all. */
+  sequencesPerStep?: number;
+  /** Generations that wait, at most: one more is a QueueFullError. Default 10000. */
+  maxQueued?: number;
+  /**
+   * Tokens that the key/value cache has room for, all sequences together, at least `contextLength`. When they run out, the
+   * newest generation pauses, and reads its tokens again later. Default: `contextLength`, and up to 16 times that where
+   * memory is left over.
+   */
+  kvCacheTokens?: number;
   /** Precision of the key/value cache. Default `auto`: f16 for quantised models, f32 for float ones. */
   kvType?: 'auto' | 'f16' | 'f32';
   /**
@@ -76,6 +88,10 @@ const checks = {
   threads: check.integer(1, 1024),
   contextLength: check.integer(1, 2 ** 24),
   batchTokens: check.integer(1, 2 ** 16),
+  maxSequences: check.integer(1, 2 ** 16),
+  sequencesPerStep: check.integer(1, 2 ** 16),
+  maxQueued: check.integer(0, 2 ** 24),
+  kvCacheTokens: check.integer(1, 2 ** 40),
   kvType: check.oneOf('auto', 'f16', 'f32'),
   ram: check.size,
   cache: (value: unknown) =>
@@ -104,6 +120,7 @@ export function nativeLoadOptions(path: string | string[], options: LoadModelOpt
     paths: typeof path === 'string' ? [path] : path,
     threads: options.threads,
     contextLength: options.contextLength,
+    kvCacheTokens: options.kvCacheTokens,
     batchRows: options.batchTokens,
     kernels: options.cpu ?? process.env.MOEFLOW_CPU ?? '',
     kvType: options.kvType,

@@ -44,7 +44,8 @@ export async function loadModel(path: string | string[], options: LoadModelOptio
     const metadata = await native.metadata();
     if (givenUp) await native.dispose();
     if (givenUp) throw givenUp.reason;
-    return new Model(addon, native, metadata, (performance.now() - started) / 1000, predictor);
+    const seconds = (performance.now() - started) / 1000;
+    return new Model(addon, native, metadata, { seconds, predictor, limits: options });
   } catch (error) {
     throw givenUp ? givenUp.reason : fromNative(error);
   } finally {

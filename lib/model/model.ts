@@ -2,14 +2,17 @@
 
 import { randomBytes } from 'node:crypto';
 import { ContextFullError, DisposedError, fromNative, InvalidArgumentError } from '../errors.js';
-import { hitRate, type LayerStats, type TierStats, tierStats } from '../experts/stats.js';
+import { type ExpertUses, hitRate, type LayerStats, type TierStats, tierStats } from '../experts/stats.js';
 import { type ChatMessage, ChatTemplate } from '../generation/chat-template.js';
 import { Generation } from '../generation/generation.js';
+import { JsonConstraint, JsonMasks } from '../generation/json/json-constraint.js';
 import { checkGenerateOptions, type GenerateOptions, samplingOf } from '../generation/options.js';
 import { StopStrings } from '../generation/stop-strings.js';
 import type { NativeAddon, NativeModel, NativeModelInfo } from '../native.js';
-import { Request } from '../scheduling/request.js';
+import type { Request } from '../scheduling/request.js';
 import { Scheduler } from '../scheduling/scheduler.js';
+import { type SchedulingLimits, schedulerSettings } from '../scheduling/settings.js';
+import type { SchedulingStats } from '../scheduling/stats.js';
 import { StreamingDetokenizer, Tokenizer } from '../tokenizer/index.js';
 import { checkTokens } from './check-tokens.js';
 import { type EvaluateOptions, type Evaluation, evaluate } from './evaluate.js';
@@ -18,6 +21,10 @@ import { type MemoryUse, type ModelInfo, modelInfo } from './info.js';
 
 /** Text, a conversation, or token ids. */
 export type Prompt = string | readonly ChatMessage[] | readonly number[] | Int32Array;
+
+export interface ModelStats extends TierStats {
+  scheduling: SchedulingStats;
+}
 
 /** Made by {@link loadModel}. Any number of generations may run at once; each gets the tokens of a run of its own. */
 export class Model implements AsyncDisposable {
@@ -32,6 +39,7 @@ export class Model implements AsyncDisposable {
   readonly #loadSeconds: number;
   #tokenizer: Tokenizer | undefined;
   #chatTemplate: ChatTemplate | undefined;
+  #jsonMasks: JsonMasks | undefined;
   #disposed: Promise<void> | undefined;
 
   /** @internal */
@@ -39,16 +47,15 @@ export class Model implements AsyncDisposable {
     addon: NativeAddon,
     native: NativeModel,
     metadata: Record<string, unknown>,
-    loadSeconds: number,
-    predictor?: FoundPredictor,
+    load: { seconds: number; predictor?: FoundPredictor; limits?: SchedulingLimits },
   ) {
     this.#addon = addon;
     this.#native = native;
     this.metadata = metadata;
-    this.#loadSeconds = loadSeconds;
+    this.#loadSeconds = load.seconds;
     this.#nativeInfo = native.info();
-    this.info = modelInfo(this.#nativeInfo, predictor);
-    this.#scheduler = new Scheduler(addon, native, this.#nativeInfo.batchRows);
+    this.info = modelInfo(this.#nativeInfo, load.predictor);
+    this.#scheduler = new Scheduler(addon, native, schedulerSettings(this.#nativeInfo, load.limits ?? {}));
   }
 
   /** Text to tokens and back, by the file's own vocabulary. */
@@ -94,7 +101,7 @@ export class Model implements AsyncDisposable {
    * Generates text. Iterate the result for pieces as they come, or await its `result`.
    *
    * @throws InvalidArgumentError for a wrong prompt or option, ContextFullError when the prompt does not fit,
-   * DisposedError after {@link dispose}; all at once, not later
+   * DisposedError after {@link dispose}, QueueFullError when too many wait already; all at once, not later
    */
   generate(prompt: Prompt, options?: GenerateOptions): Generation {
     this.#checkUsable();
@@ -118,12 +125,15 @@ export class Model implements AsyncDisposable {
       }),
       routingShape: { layers: this.info.expertLayers, k: this.info.expertsUsed },
     };
-    return new Generation(
-      checked,
-      setting,
-      this.#scheduler,
-      (listener) => new Request(tokens, samplingOf(checked, seed), checked.routing ?? false, listener),
-    );
+    const { routing, priority, json, logprobs } = checked;
+    return new Generation(checked, setting, this.#scheduler, {
+      prompt: tokens,
+      sampling: samplingOf(checked, seed),
+      likely: logprobs,
+      constraint: json ? this.#jsonConstraint() : undefined,
+      routing,
+      priority,
+    });
   }
 
   /**
@@ -134,7 +144,7 @@ export class Model implements AsyncDisposable {
   async evaluate(tokens: readonly number[] | Int32Array, options: EvaluateOptions = {}): Promise<Evaluation> {
     this.#checkUsable();
     const checked = this.promptTokens(checkTokens(tokens, this.info.vocabulary));
-    return evaluate(this.#addon, this.#native, this.info, checked, options);
+    return evaluate(this.#scheduler, this.info, checked, options);
   }
 
   /** How memory is spent; {@link planMemory} says so before a model is loaded. */
@@ -144,11 +154,11 @@ export class Model implements AsyncDisposable {
 
   /**
    * What became of the experts that were asked for so far, and the seconds that were spent computing: by all
-   * generations and evaluations, also those that were cancelled.
+   * generations and evaluations, also those that were cancelled; and how many of them there are.
    */
-  stats(): TierStats {
+  stats(): ModelStats {
     const { foresight, ...counters } = this.#native.counters();
-    return tierStats(this.#nativeInfo, counters, foresight);
+    return { ...tierStats(this.#nativeInfo, counters, foresight), scheduling: this.#scheduler.stats() };
   }
 
   /**
@@ -164,6 +174,20 @@ export class Model implements AsyncDisposable {
     return layers.map((counters) => ({ ...counters, hitRate: hitRate(counters) }));
   }
 
+  /**
+   * How often each expert was used, and which are in memory.
+   *
+   * @throws DisposedError after {@link dispose}
+   */
+  async expertUses(): Promise<ExpertUses> {
+    this.#checkUsable();
+    const { expertLayers: layers, experts } = this.info;
+    const found = await this.#native.experts().catch((error) => {
+      throw fromNative(error);
+    });
+    return { layers, experts, ...found };
+  }
+
   /** Ends all generations (they reject with DisposedError) and gives back all memory. Safe to call again. */
   dispose(): Promise<void> {
     this.#disposed ??= this.#scheduler.close().then(() => this.#native.dispose());
@@ -172,6 +196,11 @@ export class Model implements AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.dispose();
+  }
+
+  #jsonConstraint(): JsonConstraint {
+    this.#jsonMasks ??= new JsonMasks(this.tokenizer);
+    return new JsonConstraint(this.#jsonMasks, this.tokenizer);
   }
 
   #checkUsable(): void {

@@ -1,38 +1,196 @@
 /** Which sequences go into the next step. Pure, so that it can be tested and simulated without an engine. */
 
-export interface Candidate<Id> {
-  id: Id;
-  /** Tokens that the sequence still has to read: 1 while it generates, more while its prompt is being processed. */
-  pending: number;
+import { longestSharedPrefix, type ReadTokens } from './shared-prefix.js';
+import { fairShares } from './shares.js';
+
+/** Tokens of a prompt that are worth a place in a step. */
+const leastPromptTokens = 16;
+
+/** What a plan goes by, of a request that is ready to go on. */
+export interface Candidate extends ReadTokens {
+  /** The number of its last turn, all turns of all requests being counted; -1 before its first. */
+  readonly lastTurn: number;
+  readonly priority: number;
+  /** It needs nothing of the tokens that another sequence has read for it. */
+  readonly mayShare: boolean;
+  /** Nobody takes what it generates: it does not go on, and gives way to those that wait. */
+  readonly stalled: boolean;
 }
 
-export interface PlannedItem<Id> {
-  id: Id;
-  /** How many of the pending tokens to read in this step. */
+export interface StepLimits {
+  /** Tokens of a step. */
   tokens: number;
+  /** Of these, those that prompts may have in a step in which others generate. */
+  promptTokens: number;
+  /** Sequences that have begun. */
+  sequences: number;
+  /** Sequences that generate in one step. */
+  sequencesPerStep: number;
+  /** Of the key/value cache: blocks that are free, and the tokens of each. */
+  freeBlocks: number;
+  blockTokens: number;
+}
+
+export interface PlannedItem<Request> {
+  request: Request;
+  /** How many of its tokens, from `request.read` on, the step reads; with `share`, from there on. */
+  tokens: number;
+  /** It begins with so many tokens of another's. */
+  share?: { from: Request; tokens: number };
+}
+
+export interface StepPlan<Request> {
+  items: PlannedItem<Request>[];
+  /** Somebody has to give up his blocks, and read his tokens again later, before there can be a plan. */
+  pause?: Request;
 }
 
 /**
- * Fills a step of at most `budget` tokens. Sequences that generate (one pending token) come first, so that a long
- * prompt never holds them up; prompts then share what is left, first come first served. `candidates` are in order of
- * arrival; when there are more generating sequences than the budget, `offset` turns the order so that none starves.
+ * Fills a step. Those that generate come first, so that a long prompt never holds them up; those whose turn is longest
+ * ago go first where not all fit. Prompts share the rest fairly, so that none holds up another one either. A request begins when
+ * there are blocks for the whole of it, and none overtakes another of its priority there.
+ *
+ * @param begun have a sequence, and with it blocks of the key/value cache; in the order of their rights: by priority, then by
+ * arrival
+ * @param waiting have none; in the same order
  */
-export function planStep<Id>(candidates: readonly Candidate<Id>[], budget: number, offset = 0): PlannedItem<Id>[] {
-  const plan: PlannedItem<Id>[] = [];
-  let left = budget;
-  const generating = candidates.filter((candidate) => candidate.pending === 1);
-  const start = generating.length > budget ? offset % generating.length : 0;
-  for (let i = 0; i < generating.length && left > 0; i++) {
-    const candidate = generating[(start + i) % generating.length] as Candidate<Id>;
-    plan.push({ id: candidate.id, tokens: 1 });
-    left--;
+export function planStep<Request extends Candidate>(
+  begun: readonly Request[],
+  waiting: readonly Request[],
+  limits: StepLimits,
+): StepPlan<Request> {
+  const underWay = begun.filter(({ stalled }) => !stalled);
+  const generating = turnsOf(underWay.filter(isGenerating), Math.min(limits.tokens, limits.sequencesPerStep));
+  const prompts = underWay.filter((request) => !isGenerating(request));
+  const blocks = new Blocks(limits);
+
+  for (const request of generating) blocks.take(request.read, request.read + 1);
+  if (blocks.free < 0) return pauseOneOf(begun);
+  const beginning = beginnings(begun, waiting, generating.length, limits, blocks);
+  if (beginning.held) {
+    const stalled = begun.findLast((request) => request.stalled);
+    if (stalled) return { items: [], pause: stalled };
   }
-  for (const candidate of candidates) {
-    if (left === 0) break;
-    if (candidate.pending <= 1) continue;
-    const tokens = Math.min(candidate.pending, left);
-    plan.push({ id: candidate.id, tokens });
-    left -= tokens;
+  const items = generating.map((request): PlannedItem<Request> => ({ request, tokens: 1 }));
+  items.push(
+    ...promptItems([...prompts.map((request) => ({ request })), ...beginning.items], items.length, limits, blocks),
+  );
+  if (items.length === 0 && prompts.length > 0) return pauseOneOf(begun);
+  return { items };
+}
+
+/** Its next step draws a token. */
+function isGenerating({ tokens, read }: Candidate): boolean {
+  return tokens.length - read === 1;
+}
+
+function turnsOf<Request extends Candidate>(generating: Request[], most: number): Request[] {
+  if (generating.length <= most) return generating;
+  return [...generating].sort((a, b) => b.priority - a.priority || a.lastTurn - b.lastTurn).slice(0, most);
+}
+
+/** The one with the least right to its place gives way; one alone never has to, as the cache holds a whole context. */
+function pauseOneOf<Request extends Candidate>(begun: readonly Request[]): StepPlan<Request> {
+  const pause = begun.findLast(({ stalled }) => stalled) ?? begun.at(-1);
+  if (pause && begun.length > 1) return { items: [], pause };
+  return { items: begun.map((request) => ({ request, tokens: 1 })) };
+}
+
+/** Blocks of the key/value cache that are left while a plan is made. */
+class Blocks {
+  free: number;
+  readonly #size: number;
+
+  constructor({ freeBlocks, blockTokens }: StepLimits) {
+    this.free = freeBlocks;
+    this.#size = blockTokens;
   }
-  return plan;
+
+  /** That a sequence needs to grow. */
+  needed(from: number, to: number): number {
+    return Math.ceil(to / this.#size) - Math.ceil(from / this.#size);
+  }
+
+  take(from: number, to: number): void {
+    this.free -= this.needed(from, to);
+  }
+
+  /** How far a sequence can grow, at most to `to`. */
+  reach(from: number, to: number): number {
+    return Math.min(to, (Math.ceil(from / this.#size) + Math.max(0, this.free)) * this.#size);
+  }
+}
+
+interface Beginning<Request> {
+  request: Request;
+  share?: { from: Request; tokens: number };
+}
+
+/** Who begins; `held`: somebody would, if there were more room. */
+function beginnings<Request extends Candidate>(
+  begun: readonly Request[],
+  waiting: readonly Request[],
+  generating: number,
+  limits: StepLimits,
+  blocks: Blocks,
+): { items: Beginning<Request>[]; held: boolean } {
+  const items: Beginning<Request>[] = [];
+  const readers = begun.filter(({ stalled }) => !stalled);
+  // What is promised to those that have begun: their prompts whole, and room to generate for a while.
+  let room = blocks.free - generating;
+  for (const request of readers) {
+    if (!isGenerating(request)) room -= blocks.needed(request.read, request.tokens.length + 1);
+  }
+  for (const request of waiting) {
+    if (request.stalled) continue;
+    if (begun.length + items.length >= limits.sequences) return { items, held: true };
+    const prefix = request.mayShare ? longestSharedPrefix(request.tokens, readers, limits.blockTokens) : undefined;
+    // Another one is about to read what it begins with.
+    if (prefix && prefix.later > prefix.now) continue;
+    const share = prefix && { from: prefix.from, tokens: prefix.now };
+    const needed = blocks.needed(share?.tokens ?? 0, request.tokens.length + 1);
+    if (needed > room && begun.length + items.length > 0) return { items, held: true };
+    room -= needed;
+    items.push(share ? { request, share } : { request });
+    readers.push(request);
+  }
+  return { items, held: false };
+}
+
+function promptItems<Request extends Candidate>(
+  prompts: readonly Beginning<Request>[],
+  generating: number,
+  limits: StepLimits,
+  blocks: Blocks,
+): PlannedItem<Request>[] {
+  const items: PlannedItem<Request>[] = [];
+  let left = limits.tokens - generating;
+  if (generating > 0) left = Math.min(left, limits.promptTokens);
+  for (const ofOnePriority of byPriority(prompts)) {
+    const wanted = ofOnePriority.map(({ request, share }) => request.tokens.length - startOf(request, share));
+    const shares = left > 0 ? fairShares(wanted, left, leastPromptTokens) : [];
+    ofOnePriority.forEach(({ request, share }, i) => {
+      const start = startOf(request, share);
+      const tokens = blocks.reach(start, start + (shares[i] ?? 0)) - start;
+      if (tokens <= 0) return;
+      blocks.take(start, start + tokens);
+      left -= tokens;
+      items.push(share ? { request, tokens, share } : { request, tokens });
+    });
+  }
+  return items;
+}
+
+function startOf(request: Candidate, share: { tokens: number } | undefined): number {
+  return share ? share.tokens : request.read;
+}
+
+function byPriority<Request extends Candidate>(prompts: readonly Beginning<Request>[]): Beginning<Request>[][] {
+  const groups = new Map<number, Beginning<Request>[]>();
+  for (const prompt of prompts) {
+    const group = groups.get(prompt.request.priority);
+    if (group) group.push(prompt);
+    else groups.set(prompt.request.priority, [prompt]);
+  }
+  return [...groups].sort(([a], [b]) => b - a).map(([, group]) => group);
 }

@@ -1,29 +1,43 @@
 /** The loop that drives the engine: as long as there are requests, plan a step, run it, hand out the results. */
 
-import { DisposedError, fromNative } from '../errors.js';
-import type { NativeAddon, NativeCancelFlag, NativeModel, NativeStepItem } from '../native.js';
-import { type PlannedItem, planStep } from './plan.js';
+import { DisposedError, fromNative, QueueFullError } from '../errors.js';
+import type { NativeAddon, NativeCancelFlag, NativeModel } from '../native.js';
+import { type PlannedItem, planStep, type StepLimits } from './plan.js';
+import { firstPace, nextPace, type PromptPace } from './prompt-pace.js';
 import type { Request } from './request.js';
+import type { SchedulerSettings } from './settings.js';
+import { noSchedulingCounts, type SchedulingStats } from './stats.js';
 
 export class Scheduler {
   readonly #addon: NativeAddon;
   readonly #model: NativeModel;
-  readonly #budget: number;
-  readonly #requests = new Set<Request>();
+  readonly #settings: SchedulerSettings;
+  /** Both by priority, then by arrival. */
+  readonly #begun: Request[] = [];
+  readonly #waiting: Request[] = [];
+  readonly #counts = noSchedulingCounts();
   #running: Promise<void> | undefined;
   #wake: (() => void) | undefined;
   #step: { requests: Request[]; flag: NativeCancelFlag } | undefined;
-  #steps = 0;
+  #turns = 0;
+  #pace: PromptPace = firstPace;
 
-  constructor(addon: NativeAddon, model: NativeModel, tokensPerStep: number) {
+  constructor(addon: NativeAddon, model: NativeModel, settings: SchedulerSettings) {
     this.#addon = addon;
     this.#model = model;
-    this.#budget = tokensPerStep;
+    this.#settings = settings;
   }
 
-  /** Starts a request; it joins the next step. */
+  /**
+   * Starts a request; it joins the next step that has room for it.
+   *
+   * @throws QueueFullError when as many wait as may
+   */
   add(request: Request): void {
-    this.#requests.add(request);
+    const { queue, sequences } = this.#settings;
+    // Who comes into an empty house does not wait.
+    if (this.#waiting.length >= queue + Math.max(0, sequences - this.#begun.length)) throw new QueueFullError(queue);
+    insert(this.#waiting, request);
     this.resume();
     this.#running ??= this.#run();
   }
@@ -31,6 +45,7 @@ export class Scheduler {
   /** Ends a request from outside: at once for its listener, within one layer for the engine. */
   cancel(request: Request, error: unknown): void {
     request.fail(error);
+    if (remove(this.#waiting, request)) return;
     // Others in the same step keep going; the step itself is only stopped when nobody wants it any more.
     if (this.#step?.requests.every((r) => r.over)) this.#step.flag.cancel();
     this.resume();
@@ -44,66 +59,134 @@ export class Scheduler {
 
   /** Ends all requests and waits until the engine is idle. */
   async close(): Promise<void> {
-    for (const request of this.#requests) this.cancel(request, new DisposedError());
+    for (const request of [...this.#waiting, ...this.#begun]) this.cancel(request, new DisposedError());
     await this.#running;
   }
 
+  stats(): SchedulingStats {
+    const { blocks, blockTokens } = this.#settings;
+    return {
+      ...this.#counts,
+      running: this.#begun.length,
+      waiting: this.#waiting.length,
+      kvCacheTokens: blocks * blockTokens,
+      kvCacheTokensInUse: this.#model.kvBlocksInUse() * blockTokens,
+    };
+  }
+
   async #run(): Promise<void> {
-    while (this.#requests.size > 0) {
+    for (;;) {
       await this.#retire();
-      const ready = [...this.#requests].filter((request) => request.listener.wantsMore());
-      const plan = planStep(
-        ready.map((request) => ({ id: request, pending: request.pending.length })),
-        this.#budget,
-        this.#steps++,
-      );
-      // One that ended while others were being retired is retired in the next round; no wake-up comes for it any more.
-      const someAreOver = [...this.#requests].some((request) => request.over);
-      if (plan.length > 0) await this.#runStep(plan);
-      else if (this.#requests.size > 0 && !someAreOver) await new Promise<void>((wake) => (this.#wake = wake));
+      if (this.#begun.length + this.#waiting.length === 0) break;
+      const { items, pause } = planStep(this.#begun, this.#waiting, this.#limits());
+      if (pause) await this.#pause(pause);
+      else if (items.length > 0) await this.#runStep(items);
+      else if (this.#begun.every(({ over }) => !over)) await new Promise<void>((wake) => (this.#wake = wake));
     }
     this.#running = undefined;
   }
 
-  /** Lets go of the requests that are over. */
+  #limits(): StepLimits {
+    const { tokensPerStep, sequences, sequencesPerStep, blocks, blockTokens } = this.#settings;
+    return {
+      tokens: tokensPerStep,
+      promptTokens: this.#pace.tokens,
+      sequences,
+      sequencesPerStep,
+      freeBlocks: blocks - this.#model.kvBlocksInUse(),
+      blockTokens,
+    };
+  }
+
+  /** Lets go of the requests that are over; more may end meanwhile. */
   async #retire(): Promise<void> {
-    for (const request of this.#requests) {
-      if (!request.over) continue;
-      this.#requests.delete(request);
-      // The model may have been disposed of meanwhile, and its sequences with it.
-      if (request.sequence !== undefined) await this.#model.freeSequence(request.sequence).catch(() => {});
+    for (let over = this.#begun.find(isOver); over; over = this.#begun.find(isOver)) {
+      await this.#free(over);
+      remove(this.#begun, over);
     }
   }
 
+  /** Gives a request's blocks to others; it reads its tokens again when there is room. */
+  async #pause(request: Request): Promise<void> {
+    await this.#free(request);
+    remove(this.#begun, request);
+    request.pause();
+    this.#counts.pauses++;
+    if (!request.over) insert(this.#waiting, request);
+  }
+
+  async #free({ sequence }: Request): Promise<void> {
+    // The model may have been disposed of meanwhile, and its sequences with it.
+    if (sequence !== undefined) await this.#model.freeSequence(sequence).catch(() => {});
+  }
+
+  async #begin({ request, share }: PlannedItem<Request>): Promise<void> {
+    if (!remove(this.#waiting, request)) return;
+    insert(this.#begun, request);
+    const from = share?.from.sequence;
+    const shared = from === undefined ? 0 : (share?.tokens ?? 0);
+    const { createSequence, shareSequence } = this.#model;
+    request.begin(
+      await (from === undefined ? createSequence.call(this.#model) : shareSequence.call(this.#model, from, shared)),
+      shared,
+    );
+    this.#counts.sharedTokens += shared;
+  }
+
   async #runStep(plan: PlannedItem<Request>[]): Promise<void> {
-    const requests = plan.map((item) => item.id);
+    const requests = plan.map((item) => item.request);
     const flag = new this.#addon.CancelFlag();
     this.#step = { requests, flag };
     try {
-      for (const request of requests) request.sequence ??= await this.#model.createSequence();
-      if (requests.every((request) => request.over)) return;
-      const result = await this.#model.step(plan.map(toStepItem), flag);
-      for (const request of requests) request.countStep(result.spent);
-      plan.forEach((planned, i) => {
+      for (const item of plan) await this.#begin(item);
+      // One that was cancelled while it waited has no sequence.
+      const items = plan.filter(({ request }) => request.sequence !== undefined);
+      if (items.every(({ request }) => request.over)) return;
+      this.#counts.steps++;
+      for (const { request } of items) request.lastTurn = this.#turns++;
+      const result = await this.#model.step(
+        items.map((item) => item.request.stepItem(item)),
+        flag,
+      );
+      this.#learn(items, result.spent.seconds);
+      items.forEach(({ request, tokens }, i) => {
         const item = result.items[i];
-        if (item && !planned.id.over) planned.id.accept(planned.tokens, item);
+        if (item && !request.over) request.accept(tokens, item, result.spent);
       });
     } catch (error) {
       // After a cancelled step every sequence is as before, so those that are not over simply try again.
-      if ((error as { code?: string }).code === 'CANCELLED' && requests.some((request) => request.over)) return;
+      if ((error as { code?: string }).code === 'CANCELLED' && requests.some(isOver)) return;
       for (const request of requests) request.fail(fromNative(error));
     } finally {
       this.#step = undefined;
     }
   }
+
+  #learn(items: PlannedItem<Request>[], seconds: number): void {
+    const generating = items.filter(({ request, tokens }) => tokens === 1 && request.read >= request.prompt.length);
+    const tokens = items.reduce((sum, item) => sum + item.tokens, 0);
+    const step = { seconds, generatedTokens: generating.length, promptTokens: tokens - generating.length };
+    this.#pace = nextPace(this.#pace, step, this.#settings.tokensPerStep);
+    this.#counts.generatedTokens += step.generatedTokens;
+    this.#counts.promptTokens += step.promptTokens;
+  }
 }
 
-function toStepItem({ id: request, tokens }: PlannedItem<Request>): NativeStepItem {
-  const last = tokens === request.pending.length;
-  return {
-    sequence: request.sequence as number,
-    tokens: request.pending.subarray(0, tokens),
-    sample: last ? request.sampling : undefined,
-    routing: request.routing,
-  };
+function isOver({ over }: Request): boolean {
+  return over;
+}
+
+/** By priority, then by arrival: one that was paused gets its place back. */
+function insert(requests: Request[], request: Request): void {
+  const after = requests.findLastIndex(
+    ({ priority, number }) => priority > request.priority || (priority === request.priority && number < request.number),
+  );
+  requests.splice(after + 1, 0, request);
+}
+
+/** Whether it was there. */
+function remove(requests: Request[], request: Request): boolean {
+  const index = requests.indexOf(request);
+  if (index >= 0) requests.splice(index, 1);
+  return index >= 0;
 }

@@ -51,6 +51,7 @@ EngineOptions engine_options(const Napi::Object& object) {
   options.paths = strings_property(object, "paths");
   options.threads = static_cast<int>(integer_property(object, "threads", 0, kMostThreads, 0));
   options.context_length = static_cast<int>(integer_property(object, "contextLength", 0, 1 << 24, 0));
+  options.kv_cache_tokens = integer_property(object, "kvCacheTokens", 0, int64_t{1} << 40, 0);
   options.batch_rows = static_cast<int>(integer_property(object, "batchRows", 1, 1 << 16, options.batch_rows));
   options.kernels = string_property(object, "kernels", "");
   options.ram = static_cast<uint64_t>(integer_property(object, "ram", 0, int64_t{1} << 53, 0));
@@ -85,6 +86,7 @@ Napi::Object memory_to_javascript(Napi::Env env, const MemoryPlan& plan) {
   set("processBytes", plan.process);
   set("denseBytes", plan.dense);
   set("kvCacheBytes", plan.kv_cache);
+  set("kvCacheTokens", plan.kv_blocks * kKvBlock);
   set("workspaceBytes", plan.workspace);
   set("deviceBytes", plan.device);
   set("predictorBytes", plan.predictor);

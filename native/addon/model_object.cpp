@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "addon/arguments.h"
+#include "addon/conversions.h"
 #include "addon/engine_arguments.h"
 #include "addon/step_arguments.h"
 #include "base/error.h"
@@ -124,16 +125,18 @@ CancelFlag CancelObject::of(const Napi::CallbackInfo& info, size_t index) {
 }
 
 void ModelObject::define(Napi::Env env, Napi::Object exports) {
-  const Napi::Function constructor =
-      DefineClass(env, "Model",
-                  {StaticMethod<&ModelObject::load>("load"), InstanceMethod<&ModelObject::info>("info"),
-                   InstanceMethod<&ModelObject::metadata>("metadata"),
-                   InstanceMethod<&ModelObject::create_sequence>("createSequence"),
-                   InstanceMethod<&ModelObject::free_sequence>("freeSequence"),
-                   InstanceMethod<&ModelObject::truncate_sequence>("truncateSequence"),
-                   InstanceMethod<&ModelObject::step>("step"), InstanceMethod<&ModelObject::counters>("counters"),
-                   InstanceMethod<&ModelObject::layer_counters>("layerCounters"),
-                   InstanceMethod<&ModelObject::dispose>("dispose")});
+  const Napi::Function constructor = DefineClass(
+      env, "Model",
+      {StaticMethod<&ModelObject::load>("load"), InstanceMethod<&ModelObject::info>("info"),
+       InstanceMethod<&ModelObject::metadata>("metadata"),
+       InstanceMethod<&ModelObject::create_sequence>("createSequence"),
+       InstanceMethod<&ModelObject::share_sequence>("shareSequence"),
+       InstanceMethod<&ModelObject::free_sequence>("freeSequence"),
+       InstanceMethod<&ModelObject::truncate_sequence>("truncateSequence"), InstanceMethod<&ModelObject::step>("step"),
+       InstanceMethod<&ModelObject::kv_blocks_in_use>("kvBlocksInUse"),
+       InstanceMethod<&ModelObject::counters>("counters"), InstanceMethod<&ModelObject::experts>("experts"),
+       InstanceMethod<&ModelObject::layer_counters>("layerCounters"),
+       InstanceMethod<&ModelObject::dispose>("dispose")});
   Environment::of(env).model_constructor = Napi::Persistent(constructor);
   exports.Set("Model", constructor);
 }
@@ -203,14 +206,22 @@ Napi::Value ModelObject::metadata(const Napi::CallbackInfo& info) {
       [](Napi::Env js, gguf::Metadata& metadata) -> Napi::Value { return metadata_to_javascript(js, metadata); });
 }
 
-Napi::Value ModelObject::create_sequence(const Napi::CallbackInfo& info) {
-  return run_on_host<int32_t>(
-      info.Env(), host(info.Env()), std::make_shared<std::atomic<bool>>(false),
-      [](std::unique_ptr<Engine>& engine, const std::atomic<bool>&) { return loaded(engine).create_sequence(); },
-      [](Napi::Env js, int32_t& id) -> Napi::Value { return Napi::Number::New(js, id); });
+template <typename Result, typename Change>
+Napi::Value ModelObject::change_sequences(Napi::Env env, Change change,
+                                          Napi::Value (*to_javascript)(Napi::Env, Result&)) const {
+  return run_on_host<Result>(
+      env, host(env), std::make_shared<std::atomic<bool>>(false),
+      [change, counters = counters_](std::unique_ptr<Engine>& engine, const std::atomic<bool>&) {
+        Result result = change(loaded(engine));
+        counters->see_sequences(*engine);
+        return result;
+      },
+      to_javascript);
 }
 
 namespace {
+
+Napi::Value number(Napi::Env env, int32_t& id) { return Napi::Number::New(env, id); }
 
 int32_t integer_argument(const Napi::CallbackInfo& info, size_t index, const char* name) {
   const double number = info[index].IsNumber() ? info[index].As<Napi::Number>().DoubleValue() : -1;
@@ -222,12 +233,24 @@ int32_t integer_argument(const Napi::CallbackInfo& info, size_t index, const cha
 
 }  // namespace
 
+Napi::Value ModelObject::create_sequence(const Napi::CallbackInfo& info) {
+  return change_sequences<int32_t>(
+      info.Env(), [](Engine& engine) { return engine.create_sequence(); }, number);
+}
+
+Napi::Value ModelObject::share_sequence(const Napi::CallbackInfo& info) {
+  const int32_t id = integer_argument(info, 0, "sequence");
+  const int32_t length = integer_argument(info, 1, "length");
+  return change_sequences<int32_t>(
+      info.Env(), [id, length](Engine& engine) { return engine.share_sequence(id, length); }, number);
+}
+
 Napi::Value ModelObject::free_sequence(const Napi::CallbackInfo& info) {
   const int32_t id = integer_argument(info, 0, "sequence");
-  return run_on_host<Nothing>(
-      info.Env(), host(info.Env()), std::make_shared<std::atomic<bool>>(false),
-      [id](std::unique_ptr<Engine>& engine, const std::atomic<bool>&) {
-        loaded(engine).free_sequence(id);
+  return change_sequences<Nothing>(
+      info.Env(),
+      [id](Engine& engine) {
+        engine.free_sequence(id);
         return Nothing{};
       },
       undefined);
@@ -236,13 +259,17 @@ Napi::Value ModelObject::free_sequence(const Napi::CallbackInfo& info) {
 Napi::Value ModelObject::truncate_sequence(const Napi::CallbackInfo& info) {
   const int32_t id = integer_argument(info, 0, "sequence");
   const int32_t length = integer_argument(info, 1, "length");
-  return run_on_host<Nothing>(
-      info.Env(), host(info.Env()), std::make_shared<std::atomic<bool>>(false),
-      [id, length](std::unique_ptr<Engine>& engine, const std::atomic<bool>&) {
-        loaded(engine).truncate_sequence(id, length);
+  return change_sequences<Nothing>(
+      info.Env(),
+      [id, length](Engine& engine) {
+        engine.truncate_sequence(id, length);
         return Nothing{};
       },
       undefined);
+}
+
+Napi::Value ModelObject::kv_blocks_in_use(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(counters_->kv_blocks_in_use()));
 }
 
 namespace {
@@ -271,6 +298,18 @@ Napi::Value ModelObject::step(const Napi::CallbackInfo& info) {
         return run_step(loaded(engine), *items, cancelled, *predicted, *counters);
       },
       [](Napi::Env js, StepResult& result) { return result_to_javascript(js, result); });
+}
+
+Napi::Value ModelObject::experts(const Napi::CallbackInfo& info) {
+  return run_on_host<ExpertReport>(
+      info.Env(), host(info.Env()), std::make_shared<std::atomic<bool>>(false),
+      [](std::unique_ptr<Engine>& engine, const std::atomic<bool>&) { return loaded(engine).experts(); },
+      [](Napi::Env js, ExpertReport& report) -> Napi::Value {
+        Napi::Object object = Napi::Object::New(js);
+        object.Set("uses", array_of(js, report.uses));
+        object.Set("inMemory", array_of(js, report.in_memory));
+        return object;
+      });
 }
 
 Napi::Value ModelObject::layer_counters(const Napi::CallbackInfo& info) {

@@ -35,14 +35,20 @@ class ModelObject : public Napi::ObjectWrap<ModelObject> {
   Napi::Value info(const Napi::CallbackInfo& info);
   Napi::Value metadata(const Napi::CallbackInfo& info);
   Napi::Value create_sequence(const Napi::CallbackInfo& info);
+  Napi::Value share_sequence(const Napi::CallbackInfo& info);
   Napi::Value free_sequence(const Napi::CallbackInfo& info);
   Napi::Value truncate_sequence(const Napi::CallbackInfo& info);
   Napi::Value step(const Napi::CallbackInfo& info);
+  Napi::Value kv_blocks_in_use(const Napi::CallbackInfo& info);
   Napi::Value counters(const Napi::CallbackInfo& info);
+  Napi::Value experts(const Napi::CallbackInfo& info);
   Napi::Value layer_counters(const Napi::CallbackInfo& info);
   Napi::Value dispose(const Napi::CallbackInfo& info);
 
   EngineHost& host(Napi::Env env) const;
+  // A promise of what `change` makes of the engine's sequences.
+  template <typename Result, typename Change>
+  Napi::Value change_sequences(Napi::Env env, Change change, Napi::Value (*to_javascript)(Napi::Env, Result&)) const;
 
   std::shared_ptr<EngineHost> host_;  // null once disposed of
   std::shared_ptr<Environment::Hosts> hosts_;

@@ -30,6 +30,8 @@ StepItem step_item(const Napi::Object& object) {
   item.tokens = int32_array_property(object, "tokens");
   const Napi::Value sample = object.Get("sample");
   if (sample.IsObject()) item.sample = sampling_options(sample.As<Napi::Object>());
+  item.allowed = optional_uint8_array(object, "allowed");
+  item.likely = static_cast<int32_t>(integer_property(object, "likely", -1, kLargest, -1));
   item.logits_from = static_cast<int32_t>(integer_property(object, "logitsFrom", -1, kLargest, -1));
   item.routing = boolean_property(object, "routing", false);
   return item;
@@ -39,6 +41,17 @@ template <typename T>
 void set_array(Napi::Object& object, const char* name, const std::vector<T>& values) {
   if (values.empty()) return;
   object.Set(name, array_of(object.Env(), values));
+}
+
+void set_log_probabilities(Napi::Object& object, const std::vector<TokenLogProbability>& probabilities) {
+  std::vector<int32_t> tokens;
+  std::vector<float> values;
+  for (const TokenLogProbability& of_token : probabilities) {
+    tokens.push_back(of_token.token);
+    values.push_back(of_token.value);
+  }
+  set_array(object, "likelyTokens", tokens);
+  set_array(object, "logProbabilities", values);
 }
 
 Napi::Object strategy_to_javascript(Napi::Env env, const Strategy& strategy) {
@@ -183,6 +196,7 @@ Napi::Value result_to_javascript(Napi::Env env, const StepResult& result) {
     Napi::Object item = Napi::Object::New(env);
     item.Set("token", of_item.token);
     item.Set("distinctExperts", of_item.distinct_experts);
+    set_log_probabilities(item, of_item.log_probabilities);
     set_array(item, "logits", of_item.logits);
     set_array(item, "experts", of_item.experts);
     set_array(item, "weights", of_item.weights);

@@ -10,6 +10,7 @@ const char* error_code_name(ErrorCode code) {
     case ErrorCode::kIo: return "IO";
     case ErrorCode::kOutOfMemory: return "OUT_OF_MEMORY";
     case ErrorCode::kContextFull: return "CONTEXT_FULL";
+    case ErrorCode::kKvCacheFull: return "KV_CACHE_FULL";
     case ErrorCode::kCancelled: return "CANCELLED";
     case ErrorCode::kDisposed: return "DISPOSED";
     case ErrorCode::kInternal: return "INTERNAL";

@@ -15,6 +15,7 @@ enum class ErrorCode {
   kIo,               // the operating system refused or broke off
   kOutOfMemory,      // memory could not be had
   kContextFull,      // a sequence would grow past its context length
+  kKvCacheFull,      // there is no block left in the key/value cache
   kCancelled,        // the caller cancelled
   kDisposed,         // used after dispose
   kInternal,         // an invariant of ours does not hold: a bug

@@ -1,6 +1,7 @@
 #include "engine/engine.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "base/error.h"
 #include "base/memory_limits.h"
@@ -39,6 +40,10 @@ uint64_t device_bytes(const EngineOptions& options, const Model& model) {
                   SlotPlan(model.experts, model.config.router.used, SlotContent::kMatrices).most_bytes());
 }
 
+KvLayout choose_kv_layout(const EngineOptions& options, const KernelSet& kernels, const Model& model) {
+  return {model.config, half_cache(options.kv_type, kernels, model.weights)};
+}
+
 // Needed beside weights and key/value cache.
 WorkingMemory working_memory(const EngineOptions& options, const Model& model, size_t workspace, int context_length) {
   check_prefetch(options.prefetch, options.predictor.get(), model.config);
@@ -52,6 +57,8 @@ WorkingMemory working_memory(const EngineOptions& options, const Model& model, s
 }
 
 int choose_batch_rows(int wanted) { return std::clamp(wanted, 1, 1 << 16); }
+
+bool is_allowed(const StepItem& item, size_t token) { return (item.allowed[token / 8] >> (token % 8) & 1) != 0; }
 
 // Adds the seconds of its life to a sum, also when an error ends it.
 class Stopwatch {
@@ -75,12 +82,11 @@ MemoryPlan plan_engine(const EngineOptions& options) {
   const int threads = choose_threads(options.threads);
   const Model model(gguf::open_model_files(options.paths));
   const int context_length = choose_context(options.context_length, model.config);
-  const KvLayout kv(model.config, half_cache(options.kv_type, kernels, model.weights));
   const int rows = choose_batch_rows(options.batch_rows);
   // Reserved, but never written to: this takes no memory.
   const size_t workspace = Workspace(model.config, rows, rows, context_length, threads).bytes();
-  return plan_memory(model, kv, context_length, working_memory(options, model, workspace, context_length), options.ram,
-                     available_memory());
+  return plan_memory(model, choose_kv_layout(options, kernels, model), {context_length, options.kv_cache_tokens},
+                     working_memory(options, model, workspace, context_length), options.ram, available_memory());
 }
 
 Engine::Engine(const EngineOptions& options, const LoadControl& control)
@@ -89,11 +95,12 @@ Engine::Engine(const EngineOptions& options, const LoadControl& control)
       model_(gguf::open_model_files(options.paths)),
       context_length_(choose_context(options.context_length, model_.config)),
       batch_rows_(choose_batch_rows(options.batch_rows)),
-      kv_(KvLayout(model_.config, half_cache(options.kv_type, kernels_, model_.weights))),
       space_(model_.config, batch_rows_, batch_rows_, context_length_, pool_.threads()),
-      plan_(plan_memory(model_, kv_.layout(), context_length_,
+      plan_(plan_memory(model_, choose_kv_layout(options, kernels_, model_), {context_length_, options.kv_cache_tokens},
                         working_memory(options, model_, space_.bytes(), context_length_), options.ram,
-                        available_memory())) {
+                        available_memory())),
+      kv_(choose_kv_layout(options, kernels_, model_), plan_.kv_blocks) {
+  expert_uses_.resize(expert_set_size());
   load(options, control);
 }
 
@@ -123,6 +130,18 @@ StepCounters Engine::counters() const {
           sum(tiers_->host_counters()), sum(tiers_->device_counters())};
 }
 
+ExpertReport Engine::experts() const {
+  ExpertReport report{expert_uses_, std::vector<uint8_t>(expert_uses_.size(), 1)};
+  const CachedExperts* cache = expert_cache();
+  if (!cache) return report;
+  const auto per_layer = static_cast<size_t>(model_.config.router.experts);
+  for (size_t i = 0; i < report.in_memory.size(); ++i) {
+    const auto layer = static_cast<int32_t>(i / per_layer) + model_.config.leading_dense_layers;
+    report.in_memory[i] = cache->holds({layer, static_cast<int32_t>(i % per_layer)}) ? 1 : 0;
+  }
+  return report;
+}
+
 Engine::Sequence& Engine::sequence(int32_t id) {
   const auto found = sequences_.find(id);
   if (found == sequences_.end()) fail(ErrorCode::kInvalidArgument, "there is no sequence ", id);
@@ -131,8 +150,31 @@ Engine::Sequence& Engine::sequence(int32_t id) {
 
 int32_t Engine::create_sequence() {
   const int32_t id = next_sequence_++;
-  const auto layers = static_cast<size_t>(model_.config.layers - model_.config.leading_dense_layers);
-  sequences_[id].experts_used.resize(layers * static_cast<size_t>(model_.config.router.experts));
+  sequences_[id].all_experts_used.resize(expert_set_size());
+  return id;
+}
+
+int32_t Engine::share_sequence(int32_t from, int32_t length) {
+  const size_t tokens = sequence(from).tokens.size();
+  if (length < 0 || static_cast<size_t>(length) > tokens || length % kKvBlock != 0) {
+    fail(ErrorCode::kInvalidArgument, "of the ", tokens, " tokens of sequence ", from, " whole blocks of ", kKvBlock,
+         " can be shared, not ", length);
+  }
+  const int32_t id = create_sequence();
+  const Sequence& other = sequence(from);
+  Sequence& s = sequence(id);
+  const auto blocks = static_cast<std::ptrdiff_t>(length / kKvBlock);
+  s.tokens.assign(other.tokens.begin(), other.tokens.begin() + length);
+  s.blocks.assign(other.blocks.begin(), other.blocks.begin() + blocks);
+  s.experts_used.assign(other.experts_used.begin(), other.experts_used.begin() + blocks);
+  for (const uint8_t* block : s.blocks) kv_.share(block);
+  for (const ExpertSet& used : s.experts_used) {
+    for (size_t i = 0; i < used.size(); ++i) {
+      if (used[i]) s.all_experts_used[i] = true;
+    }
+  }
+  s.distinct_experts = static_cast<int32_t>(std::count(s.all_experts_used.begin(), s.all_experts_used.end(), true));
+  foresight_->share(from, id, length);
   return id;
 }
 
@@ -149,6 +191,7 @@ void Engine::truncate_sequence(int32_t id, int32_t length) {
          length);
   }
   s.tokens.resize(static_cast<size_t>(length));
+  kv_.give_back(s.blocks, (s.tokens.size() + kKvBlock - 1) / kKvBlock);
   foresight_->truncate(id, length);
 }
 
@@ -176,11 +219,41 @@ void Engine::check(const std::vector<StepItem>& items) {
     if (item.logits_from >= static_cast<int32_t>(item.tokens.size())) {
       fail(ErrorCode::kInvalidArgument, "logits are wanted from token ", item.logits_from, " of ", item.tokens.size());
     }
+    check_drawing(item, i);
     rows += item.tokens.size();
   }
   if (rows == 0 || rows > static_cast<size_t>(batch_rows_)) {
     fail(ErrorCode::kInvalidArgument, "a step takes 1 to ", batch_rows_, " tokens, not ", rows);
   }
+}
+
+void Engine::check_drawing(const StepItem& item, size_t index) const {
+  const auto vocabulary = static_cast<size_t>(model_.config.vocabulary);
+  if (item.likely > model_.config.vocabulary) {
+    fail(ErrorCode::kInvalidArgument, "item ", index, " wants to know of ", item.likely, " likely tokens; there are ",
+         vocabulary);
+  }
+  if (item.allowed.empty()) return;
+  if (item.allowed.size() != (vocabulary + 7) / 8) {
+    fail(ErrorCode::kInvalidArgument, "allowed of item ", index, " has ", item.allowed.size(), " bytes; ", vocabulary,
+         " tokens are ", (vocabulary + 7) / 8);
+  }
+  for (size_t token = 0; token < vocabulary; ++token) {
+    if (is_allowed(item, token)) return;
+  }
+  fail(ErrorCode::kInvalidArgument, "item ", index, " allows no token");
+}
+
+// Blocks for `end` tokens, of which those that will be written to are this sequence's alone.
+void Engine::make_room(Sequence& s, size_t end) {
+  const size_t written = s.tokens.size() / kKvBlock;
+  if (written < s.blocks.size() && kv_.is_shared(s.blocks[written])) {
+    uint8_t* own = kv_.take();
+    std::copy_n(s.blocks[written], kv_.layout().block, own);
+    kv_.give_back(s.blocks[written]);
+    s.blocks[written] = own;
+  }
+  while (s.blocks.size() * kKvBlock < end) s.blocks.push_back(kv_.take());
 }
 
 // Fills the batch's arrays, and gives every sequence the cache blocks that it will need.
@@ -193,7 +266,7 @@ void Engine::lay_out(const std::vector<StepItem>& items) {
   for (const StepItem& item : items) {
     Sequence& s = sequence(item.sequence);
     const size_t end = s.tokens.size() + item.tokens.size();
-    while (s.blocks.size() * kKvBlock < end) s.blocks.push_back(kv_.take());
+    make_room(s, end);
     const size_t first_row = tokens_.size();
     size_t first_logit = item.sample ? item.tokens.size() - 1 : item.tokens.size();
     if (item.logits_from >= 0) first_logit = std::min(first_logit, static_cast<size_t>(item.logits_from));
@@ -255,8 +328,8 @@ std::vector<StepItemResult> Engine::step(const std::vector<StepItem>& items, con
   sampled_.clear();
   for (size_t i = 0; i < items.size(); ++i) {
     Sequence& s = sequence(items[i].sequence);
-    s.tokens.insert(s.tokens.end(), items[i].tokens.begin(), items[i].tokens.end());
     count_experts(s, row, items[i].tokens.size());
+    s.tokens.insert(s.tokens.end(), items[i].tokens.begin(), items[i].tokens.end());
     results[i].distinct_experts = s.distinct_experts;
     row += items[i].tokens.size();
     if (items[i].sample) sampled_.push_back({items[i].sequence, results[i].token});
@@ -265,16 +338,28 @@ std::vector<StepItemResult> Engine::step(const std::vector<StepItem>& items, con
   return results;
 }
 
+size_t Engine::expert_set_size() const {
+  const ModelConfig& config = model_.config;
+  return static_cast<size_t>(config.layers - config.leading_dense_layers) * static_cast<size_t>(config.router.experts);
+}
+
+// Before the tokens belong to the sequence.
 void Engine::count_experts(Sequence& s, size_t first_row, size_t rows) {
   const ModelConfig& config = model_.config;
   const auto layers = static_cast<size_t>(config.layers - config.leading_dense_layers);
   const auto used = static_cast<size_t>(config.router.used);
   const auto experts = static_cast<size_t>(config.router.experts);
   const int32_t* ids = space_.expert_ids.data() + first_row * layers * used;
-  for (size_t i = 0; i < rows * layers * used; ++i) {
-    const size_t at = i / used % layers * experts + static_cast<size_t>(ids[i]);
-    if (!s.experts_used[at]) ++s.distinct_experts;
-    s.experts_used[at] = true;
+  s.experts_used.resize((s.tokens.size() + rows + kKvBlock - 1) / kKvBlock, ExpertSet(expert_set_size()));
+  for (size_t row = 0; row < rows; ++row) {
+    ExpertSet& of_block = s.experts_used[(s.tokens.size() + row) / kKvBlock];
+    for (size_t i = 0; i < layers * used; ++i) {
+      const size_t at = i / used * experts + static_cast<size_t>(*ids++);
+      of_block[at] = true;
+      ++expert_uses_[at];
+      if (!s.all_experts_used[at]) ++s.distinct_experts;
+      s.all_experts_used[at] = true;
+    }
   }
 }
 
@@ -298,12 +383,26 @@ StepItemResult Engine::collect(const StepItem& item, Sequence& s, size_t first_r
     result.experts.assign(ids, ids + item.tokens.size() * per_row);
     result.weights.assign(weights, weights + item.tokens.size() * per_row);
   }
-  if (item.sample) {
-    std::vector<int32_t> recent = s.tokens;
-    recent.insert(recent.end(), item.tokens.begin(), item.tokens.end());
-    result.token = sampler_.sample({logits + (logit_rows - 1) * vocabulary, vocabulary}, *item.sample, recent);
-  }
+  if (item.sample) draw(item, s, {logits + (logit_rows - 1) * vocabulary, vocabulary}, result);
   return result;
+}
+
+// Overwrites the logits.
+void Engine::draw(const StepItem& item, const Sequence& s, std::span<float> logits, StepItemResult& result) {
+  std::optional<LogProbabilities> probabilities;
+  if (item.likely >= 0) probabilities.emplace(logits);
+  if (!item.allowed.empty()) {
+    for (size_t token = 0; token < logits.size(); ++token) {
+      // What is no number is never drawn.
+      if (!is_allowed(item, token)) logits[token] = std::numeric_limits<float>::quiet_NaN();
+    }
+  }
+  std::vector<int32_t> recent = s.tokens;
+  recent.insert(recent.end(), item.tokens.begin(), item.tokens.end());
+  result.token = sampler_.sample(logits, *item.sample, recent);
+  if (!probabilities) return;
+  result.log_probabilities = probabilities->most_likely(static_cast<size_t>(item.likely));
+  result.log_probabilities.insert(result.log_probabilities.begin(), {result.token, probabilities->of(result.token)});
 }
 
 }  // namespace moeflow

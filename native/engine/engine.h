@@ -26,6 +26,7 @@ struct EngineOptions {
   std::vector<std::string> paths;
   int threads = 0;                 // 0: as many as the process may use
   int context_length = 0;          // positions of a sequence; 0: the model's, at most kDefaultContext
+  int64_t kv_cache_tokens = 0;     // of all sequences together; 0: as many as there is memory to spare for
   int batch_rows = 512;            // tokens of a step, all sequences together
   std::string kernels;             // kernel set by name; empty: the fastest
   KvType kv_type = KvType::kAuto;  // auto: F16 where activations are rounded too (quantised weights), else F32
@@ -36,6 +37,12 @@ struct EngineOptions {
   ReadOptions reads;  // of experts that come from the file
   DeviceOptions device;
   CacheOptions cache;  // of experts, where not all fit; its bytes come from `ram` unless given
+};
+
+// [expert layer * experts + expert]
+struct ExpertReport {
+  std::vector<double> uses;        // by tokens, since the model was loaded
+  std::vector<uint8_t> in_memory;  // this process's: 1, else 0
 };
 
 inline constexpr int kDefaultContext = 4096;
@@ -56,6 +63,7 @@ class Engine {
   int batch_rows() const { return batch_rows_; }
   const KvLayout& kv_layout() const { return kv_.layout(); }
   size_t kv_blocks_in_use() const { return kv_.blocks_in_use(); }
+  size_t kv_blocks() const { return kv_.most_blocks(); }
   const MemoryPlan& memory_plan() const { return plan_; }
   const Tiers& tiers() const { return *tiers_; }
   // The cache of experts in this process's memory, null when all are in it.
@@ -66,8 +74,12 @@ class Engine {
   void report_foresight(ForesightReport& into) const;
   // Since the model was loaded.
   StepCounters counters() const;
+  ExpertReport experts() const;
 
   int32_t create_sequence();
+  // A sequence that begins with the first `length` tokens of another one and shares their key/value cache: whole blocks
+  // of kKvBlock tokens.
+  int32_t share_sequence(int32_t from, int32_t length);
   void free_sequence(int32_t id);
   // Forgets all but the first `length` tokens.
   void truncate_sequence(int32_t id, int32_t length);
@@ -80,19 +92,26 @@ class Engine {
                                    const PredictedExperts& predicted = {});
 
  private:
+  using ExpertSet = std::vector<bool>;  // [expert layer * experts + expert]
+
   struct Sequence {
     std::vector<int32_t> tokens;
     std::vector<uint8_t*> blocks;
-    std::vector<bool> experts_used;  // [expert layer * experts + expert]
+    std::vector<ExpertSet> experts_used;  // [block] by the block's tokens
+    ExpertSet all_experts_used;
     int32_t distinct_experts = 0;
   };
 
   Sequence& sequence(int32_t id);
   void check(const std::vector<StepItem>& items);
+  void check_drawing(const StepItem& item, size_t index) const;
   void check_predicted(const PredictedExperts& predicted) const;
+  void make_room(Sequence& sequence, size_t end);
   void lay_out(const std::vector<StepItem>& items);
+  size_t expert_set_size() const;
   void count_experts(Sequence& sequence, size_t first_row, size_t rows);
   void load(const EngineOptions& options, const LoadControl& control);
+  void draw(const StepItem& item, const Sequence& sequence, std::span<float> logits, StepItemResult& result);
   StepItemResult collect(const StepItem& item, Sequence& sequence, size_t first_row, size_t first_logit_row,
                          size_t logit_rows);
 
@@ -102,12 +121,13 @@ class Engine {
   Model model_;
   int context_length_;
   int batch_rows_;
-  KvPool kv_;
   Workspace space_;
   MemoryPlan plan_;
+  KvPool kv_;
   std::unique_ptr<Tiers> tiers_;
   std::unique_ptr<Foresight> foresight_;
   double step_seconds_ = 0;
+  std::vector<double> expert_uses_;  // [expert layer * experts + expert] by tokens
   Sampler sampler_;
   std::map<int32_t, Sequence> sequences_;
   int32_t next_sequence_ = 0;

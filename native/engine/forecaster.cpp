@@ -102,6 +102,16 @@ void Forecaster::append(int32_t sequence, std::span<const int32_t> tokens, const
   });
 }
 
+void Forecaster::share(int32_t from, int32_t sequence, size_t length) {
+  change_histories([&] {
+    const auto found = histories_.find(from);
+    if (found == histories_.end()) return;
+    RouteHistory history = found->second;
+    history.truncate(length);
+    histories_.insert_or_assign(sequence, std::move(history));
+  });
+}
+
 void Forecaster::truncate(int32_t sequence, size_t length) {
   change_histories([&] {
     if (const auto found = histories_.find(sequence); found != histories_.end()) found->second.truncate(length);

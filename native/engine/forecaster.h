@@ -69,6 +69,8 @@ class Forecaster {
 
   // A sequence has got tokens, which took these routes: [tokens][layers][used].
   void append(int32_t sequence, std::span<const int32_t> tokens, const int32_t* routes);
+  // A new sequence begins with the first `length` tokens of another.
+  void share(int32_t from, int32_t sequence, size_t length);
   void truncate(int32_t sequence, size_t length);
   void free(int32_t sequence);
 

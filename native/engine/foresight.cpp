@@ -123,6 +123,10 @@ void Foresight::end(const std::vector<StepItem>& items, const int32_t* routes,
   }
 }
 
+void Foresight::share(int32_t from, int32_t sequence, int32_t length) {
+  if (forecaster_) forecaster_->share(from, sequence, static_cast<size_t>(length));
+}
+
 void Foresight::truncate(int32_t sequence, int32_t length) {
   if (forecaster_) forecaster_->truncate(sequence, static_cast<size_t>(length));
 }

@@ -58,6 +58,8 @@ class Foresight {
   // probably be the next step's, by their sequences.
   void end(const std::vector<StepItem>& items, const int32_t* routes, std::span<const Forecaster::Row> sampled);
 
+  // A new sequence begins with the first `length` tokens of another.
+  void share(int32_t from, int32_t sequence, int32_t length);
   void truncate(int32_t sequence, int32_t length);
   void free(int32_t sequence);
 

@@ -104,6 +104,14 @@ void CachedExperts::make_slots(const SlotPlan& plan, uint64_t bytes) {
 
 ExpertId CachedExperts::id_of(int32_t number) const { return {grid_.layer_of(number), number % grid_.per_layer}; }
 
+bool CachedExperts::holds(ExpertId id) const {
+  const int32_t number = id.layer * grid_.per_layer + id.expert;
+  const int32_t slot = residency_.slot_of(number);
+  if (slot == Residency::kNone) return false;
+  const Slot& s = slots_[static_cast<size_t>(slot)];
+  return s.expert == number && !s.reading && !s.failed;
+}
+
 CacheCounters CachedExperts::counters_of(int32_t layer) const {
   CacheCounters counters = counters_[static_cast<size_t>(layer)];
   counters.wasted_prefetches = residency_.wasted(layer);

@@ -54,6 +54,8 @@ class CachedExperts final : public ExpertSource {
   CacheCounters counters() const;
   CacheCounters counters_of(int32_t layer) const;
   int slots() const { return residency_.slots(); }
+  // Whether its bytes are here now.
+  bool holds(ExpertId id) const;
   const std::string& policy() const { return policy_name_; }
 
  private:

@@ -15,7 +15,8 @@ describe('fit', () => {
 
   it('as JSON adds up to the budget at most', async () => {
     const { output } = await moeflow(['fit', demoModel, '--ram', '100MiB', '--context', '256', '--json']);
-    const { budgetBytes, expertSlots, experts, allExperts, budgetChosen, ...parts } = JSON.parse(output);
+    const { budgetBytes, expertSlots, experts, allExperts, budgetChosen, kvCacheTokens, ...parts } = JSON.parse(output);
+    expect(kvCacheTokens).toBe(256);
     expect([budgetBytes, experts, allExperts, budgetChosen]).toEqual([100 * 2 ** 20, 256, false, false]);
     expect(expertSlots).toBeGreaterThan(4);
     expect(expertSlots).toBeLessThan(256);

@@ -122,6 +122,10 @@ describe('an option of generate', () => {
     ['stop', 5, 'a non-empty string or an array of such, is 5'],
     ['signal', {}, 'an AbortSignal, is a object'],
     ['routing', 1, 'true or false, is 1'],
+    ['json', 'object', 'true or false, is "object"'],
+    ['logprobs', -1, 'an integer from 0 to 1000, is -1'],
+    ['priority', 0.5, 'an integer from -1000000 to 1000000, is 0.5'],
+    ['deadlineSeconds', -1, 'a number from 0 to 1000000, is -1'],
     ['ignoreEos', 'yes', 'true or false, is "yes"'],
   ])('%s: %s is refused', (name, value, message) => {
     refused(() => generate('a', { [name]: value }), `${name} must be`);
@@ -148,6 +152,10 @@ describe('an option of loadModel', () => {
     [{ contextLength: 2.5 }, 'contextLength must be an integer'],
     [{ contextLength: 2049 }, "contextLength must be from 1 to the model's 2048, is 2049"],
     [{ batchTokens: 0 }, 'batchTokens must be an integer'],
+    [{ maxSequences: 0 }, 'maxSequences must be an integer'],
+    [{ sequencesPerStep: '4' }, 'sequencesPerStep must be an integer'],
+    [{ maxQueued: -1 }, 'maxQueued must be an integer'],
+    [{ contextLength: 64, kvCacheTokens: 63 }, 'kvCacheTokens must be at least the contextLength, 64, is 63'],
     [{ kvType: 'q8' }, 'kvType must be one of auto, f16, f32, is "q8"'],
     [{ cpu: 'z80' }, 'z80'],
     [{ onProgress: true }, 'onProgress must be a function, is true'],

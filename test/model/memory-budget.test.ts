@@ -42,8 +42,9 @@ describe('a memory budget', () => {
   it('is spent as info.memory says, and the experts that do not fit are read when they are needed', async () => {
     const ram = await budget(12);
     const model = await load(demoModel, { ram });
-    const { budgetBytes, budgetChosen, expertSlots, experts, allExperts, ...spent } = model.info.memory;
+    const { budgetBytes, budgetChosen, expertSlots, experts, allExperts, kvCacheTokens, ...spent } = model.info.memory;
     expect([budgetChosen, allExperts, experts]).toEqual([false, false, 256]);
+    expect(kvCacheTokens).toBe(2048);
     expect(budgetBytes).toBe(ram);
     expect(model.plan()).toEqual(model.info.memory);
     expect(Object.values(spent).reduce((sum, bytes) => sum + bytes)).toBeLessThanOrEqual(ram);

@@ -19,7 +19,7 @@ async function loadWith(options: Partial<NativeLoadOptions>): Promise<Model> {
   const { metadata } = await inspectModel(demoModel);
   const ram = await memoryBudget(6);
   const native = await nativeAddon().Model.load({ paths: [demoModel], threads: 2, ram, ...options });
-  const model = new Model(nativeAddon(), native, metadata, 0);
+  const model = new Model(nativeAddon(), native, metadata, { seconds: 0 });
   onTestFinished(() => model.dispose());
   return model;
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { DisposedError } from '../../lib/index.js';
+import { DisposedError, QueueFullError } from '../../lib/index.js';
 import { scriptedModel, turnsOfEventLoop } from '../support/scripted-engine.js';
 
 /** A step that ends when the test says so. */
@@ -142,5 +142,177 @@ describe('disposing of the model in the middle of a step', () => {
     await disposing;
     expect(engine.disposed).toBe(true);
     expect(engine.freed.sort()).toEqual([0, 1]);
+  });
+});
+
+/** What comes next depends on all tokens before: whoever loses or repeats one says something else from there on. */
+const fingerprint = (tokens: readonly number[]) =>
+  tokens.reduce((hash, token) => (Math.imul(hash, 31) + token) >>> 0, 7) % 4000;
+const saying = { token: (_: number, __: number, tokens: readonly number[]) => fingerprint(tokens) };
+
+function spoken(prompt: readonly number[], count: number): number[] {
+  const tokens = [...prompt];
+  while (tokens.length < prompt.length + count) tokens.push(fingerprint(tokens));
+  return tokens.slice(prompt.length);
+}
+
+describe('generations that do not all fit in the key/value cache', () => {
+  it('get all their tokens, as the newest ones wait or read theirs again', async () => {
+    const { model, engine } = await scriptedModel({ ...saying, contextLength: 200, kvCacheTokens: 208 });
+    const prompts = Array.from({ length: 9 }, (_, i) => new Array<number>(12 * i + 5).fill(i + 1));
+
+    const results = await Promise.all(
+      prompts.map((prompt) => model.generate(prompt, { maxTokens: 80, ignoreEos: true }).result),
+    );
+
+    results.forEach(({ tokens }, i) => {
+      expect(tokens).toEqual(spoken(prompts[i] as number[], 80));
+    });
+    expect(results[0]?.stats.pauses).toBe(0);
+    expect(model.stats().scheduling.pauses).toBeGreaterThan(0);
+    await turnsOfEventLoop(1);
+    expect(engine.kvBlocksInUse()).toBe(0);
+    expect(model.stats().scheduling).toMatchObject({ running: 0, waiting: 0, kvCacheTokensInUse: 0 });
+  });
+});
+
+describe('generations whose prompts begin alike', () => {
+  it('read the beginning once, and share its blocks until each has gone', async () => {
+    const { model, engine } = await scriptedModel(saying);
+    const beginning = Array.from({ length: 100 }, (_, i) => i + 1);
+    const prompts = Array.from({ length: 5 }, (_, i) => [...beginning, 2000 + i, 3000 + i]);
+
+    const results = await Promise.all(
+      prompts.map((prompt, i) => model.generate(prompt, { maxTokens: 10 + i, ignoreEos: true }).result),
+    );
+
+    results.forEach(({ tokens }, i) => {
+      expect(tokens).toEqual(spoken(prompts[i] as number[], 10 + i));
+    });
+    expect(results.map(({ stats }) => stats.sharedPromptTokens)).toEqual([0, 96, 96, 96, 96]);
+    const read = engine.steps.flat().reduce((sum, { tokens }) => sum + tokens, 0);
+    expect(read).toBe(102 + 4 * 6 + (9 + 10 + 11 + 12 + 13));
+    await turnsOfEventLoop(1);
+    expect(engine.kvBlocksInUse()).toBe(0);
+  });
+
+  it('are right too when the first one is aborted while the others wait for it', async () => {
+    const latch = new Latch();
+    const { model } = await scriptedModel({
+      ...saying,
+      batchRows: 32,
+      beforeStepEnds: (step) => (step === 1 ? latch.wait() : undefined),
+    });
+    const prompt = Array.from({ length: 100 }, (_, i) => i + 1);
+    const controller = new AbortController();
+    const first = model.generate(prompt, { signal: controller.signal });
+    const second = model.generate([...prompt, 5], { maxTokens: 12, ignoreEos: true });
+    await latch.reached;
+
+    controller.abort('changed my mind');
+    latch.open();
+
+    await expect(first.result).rejects.toBe('changed my mind');
+    expect((await second.result).tokens).toEqual(spoken([...prompt, 5], 12));
+  });
+});
+
+describe('more generations than may be under way', () => {
+  it('wait, and begin in the order of their priority and arrival', async () => {
+    const { model, engine } = await scriptedModel({ ...say, limits: { maxSequences: 1 } });
+    const began: number[] = [];
+    const ask = (id: number, priority?: number) => {
+      const generation = model.generate([id, 7], { maxTokens: 3, priority });
+      return generation.result.then(({ stats }) => {
+        began.push(id);
+        return stats;
+      });
+    };
+
+    const stats = await Promise.all([ask(1), ask(2), ask(3, 5), ask(4, -1), ask(5, 5)]);
+
+    expect(began).toEqual([3, 5, 1, 2, 4]);
+    expect(Math.max(...engine.steps.map((step) => step.length))).toBe(1);
+    expect(stats[3]?.queueSeconds).toBeGreaterThan(stats[2]?.queueSeconds as number);
+  });
+
+  it('are refused when the queue is full, which those that wait do not notice', async () => {
+    const latch = new Latch();
+    const { model } = await scriptedModel({
+      ...say,
+      limits: { maxSequences: 2, maxQueued: 3 },
+      beforeStepEnds: () => latch.wait(),
+    });
+    const generate = () => model.generate([1, 2], { maxTokens: 2 });
+    const begun = [generate(), generate()];
+    await latch.reached;
+    const waiting = [generate(), generate(), generate()];
+
+    expect(generate).toThrow(QueueFullError);
+    expect(generate).toThrow('3 requests are waiting already');
+    expect(model.stats().scheduling).toMatchObject({ running: 2, waiting: 3 });
+    latch.open();
+    for (const { result } of [...begun, ...waiting]) expect((await result).tokens).toHaveLength(2);
+    expect((await generate().result).tokens).toHaveLength(2);
+  });
+
+  it('take turns where a step generates for a few of them only', async () => {
+    const { model, engine } = await scriptedModel({ ...saying, limits: { sequencesPerStep: 2 } });
+    const results = await Promise.all(
+      [1, 2, 3, 4, 5].map((id) => model.generate([id], { maxTokens: 9, ignoreEos: true }).result),
+    );
+    results.forEach(({ tokens }, i) => {
+      expect(tokens).toEqual(spoken([i + 1], 9));
+    });
+    const generating = engine.steps.slice(1);
+    expect(Math.max(...generating.map((step) => step.length))).toBe(2);
+  });
+});
+
+describe('a deadline', () => {
+  it('ends a generation with the text that there is', async () => {
+    const { model } = await scriptedModel({ ...say, beforeStepEnds: () => turnsOfEventLoop(1) });
+    const { finishReason, tokens } = await model.generate([1], { deadlineSeconds: 0.05, ignoreEos: true }).result;
+    expect(finishReason).toBe('deadline');
+    expect(tokens.length).toBeGreaterThan(0);
+  });
+
+  it('ends one that is still waiting, and none that was done before', async () => {
+    const latch = new Latch();
+    const { model } = await scriptedModel({
+      ...say,
+      limits: { maxSequences: 1 },
+      beforeStepEnds: (step) => (step === 0 ? latch.wait() : undefined),
+    });
+    const first = model.generate([1], { maxTokens: 3, deadlineSeconds: 60 });
+    const second = model.generate([2], { maxTokens: 3, deadlineSeconds: 0.01 });
+
+    expect(await second.result).toMatchObject({ finishReason: 'deadline', tokens: [], text: '' });
+    latch.open();
+    expect((await first.result).finishReason).toBe('length');
+  });
+});
+
+describe('a reader that does not read', () => {
+  it('gives its place to others that wait, and goes on where it was when it reads again', async () => {
+    const { model, engine } = await scriptedModel({ ...saying, limits: { maxSequences: 1 } });
+    const slow = model.generate([1, 2, 3], { maxTokens: 200, ignoreEos: true });
+    const reader = slow[Symbol.asyncIterator]();
+    await reader.next();
+    await turnsOfEventLoop(400);
+    expect(model.stats().scheduling.running).toBe(1);
+
+    const others = [
+      model.generate([4], { maxTokens: 5, ignoreEos: true }),
+      model.generate([5], { maxTokens: 5, ignoreEos: true }),
+    ];
+    for (const { result } of others) expect((await result).tokens).toHaveLength(5);
+    while (!(await reader.next()).done);
+
+    const { tokens, stats } = await slow.result;
+    expect(tokens).toEqual(spoken([1, 2, 3], 200));
+    expect(stats.pauses).toBe(1);
+    await turnsOfEventLoop(1);
+    expect(engine.kvBlocksInUse()).toBe(0);
   });
 });

@@ -3,13 +3,27 @@
 import { noStepCounters } from '../../lib/experts/stats.js';
 import { inspectModel } from '../../lib/index.js';
 import { Model } from '../../lib/model/model.js';
-import type { NativeAddon, NativeCancelFlag, NativeModel, NativeModelInfo, NativeStepItem } from '../../lib/native.js';
+import {
+  kvBlockTokens,
+  type NativeAddon,
+  type NativeCancelFlag,
+  type NativeModel,
+  type NativeModelInfo,
+  type NativeStepItem,
+} from '../../lib/native.js';
+import type { SchedulingLimits } from '../../lib/scheduling/settings.js';
 import { demoModel } from './fixtures.js';
 
 /** What a step was asked to read, by the order in which sequences were created. */
 export interface RecordedStep {
   sequence: number;
   tokens: number;
+}
+
+/** Blocks of the key/value cache, which sequences may share, and the tokens in them. */
+interface ScriptedSequence {
+  tokens: number[];
+  blocks: { users: number }[];
 }
 
 class Flag implements NativeCancelFlag {
@@ -20,12 +34,14 @@ class Flag implements NativeCancelFlag {
 }
 
 export interface Script {
-  /** The token that a sequence generates after its first `generated` ones. */
-  token(generated: number, sequence: number): number;
+  /** The token that a sequence generates after its first `generated` ones, or after these tokens. */
+  token(generated: number, sequence: number, tokens: readonly number[]): number;
   /** Awaited by every step before its end; a rejection is the step's. */
   beforeStepEnds?(step: number): Promise<unknown> | undefined;
   batchRows?: number;
   contextLength?: number;
+  kvCacheTokens?: number;
+  limits?: SchedulingLimits;
 }
 
 export class ScriptedEngine implements NativeModel {
@@ -36,13 +52,15 @@ export class ScriptedEngine implements NativeModel {
   disposed = false;
   readonly #script: Script;
   readonly #generated: number[] = [];
+  readonly #sequences = new Map<number, ScriptedSequence>();
+  #blocks = 0;
 
   constructor(script: Script) {
     this.#script = script;
   }
 
   info(): NativeModelInfo {
-    const { contextLength = 2 ** 24, batchRows = 512 } = this.#script;
+    const { contextLength = 2 ** 24, batchRows = 512, kvCacheTokens = 2 ** 24 } = this.#script;
     return {
       architecture: 'scripted',
       vocabulary: 4096,
@@ -52,16 +70,34 @@ export class ScriptedEngine implements NativeModel {
       contextLength,
       batchRows,
       policy: 'resident',
-      memory: {},
+      memory: { kvCacheTokens },
     } as NativeModelInfo;
   }
 
   async createSequence(): Promise<number> {
-    return this.#generated.push(0) - 1;
+    const sequence = this.#generated.push(0) - 1;
+    this.#sequences.set(sequence, { tokens: [], blocks: [] });
+    return sequence;
+  }
+
+  async shareSequence(from: number, length: number): Promise<number> {
+    const { tokens, blocks } = this.#sequences.get(from) as ScriptedSequence;
+    if (length % kvBlockTokens !== 0 || length > tokens.length) throw new Error(`${length} tokens cannot be shared`);
+    const sequence = await this.createSequence();
+    const shared = { tokens: tokens.slice(0, length), blocks: blocks.slice(0, length / kvBlockTokens) };
+    this.#sequences.set(sequence, shared);
+    for (const block of shared.blocks) block.users++;
+    return sequence;
   }
 
   async freeSequence(sequence: number): Promise<void> {
     this.freed.push(sequence);
+    for (const block of this.#sequences.get(sequence)?.blocks ?? []) if (--block.users === 0) this.#blocks--;
+    this.#sequences.delete(sequence);
+  }
+
+  kvBlocksInUse(): number {
+    return this.#blocks;
   }
 
   async step(items: NativeStepItem[], flag?: NativeCancelFlag) {
@@ -71,11 +107,27 @@ export class ScriptedEngine implements NativeModel {
       this.cancelled.push(index);
       throw Object.assign(new Error('the step was cancelled'), { code: 'CANCELLED' });
     }
+    for (const item of items) this.#read(item);
     return { items: items.map((item) => this.#result(item)), spent: noStepCounters };
+  }
+
+  #read({ sequence, tokens }: NativeStepItem): void {
+    const s = this.#sequences.get(sequence) as ScriptedSequence;
+    s.tokens.push(...tokens);
+    for (; s.blocks.length * kvBlockTokens < s.tokens.length; this.#blocks++) s.blocks.push({ users: 1 });
+    if (this.kvBlocksInUse() * kvBlockTokens > this.info().memory.kvCacheTokens) {
+      throw Object.assign(new Error('the key/value cache is full'), { code: 'KV_CACHE_FULL' });
+    }
   }
 
   counters() {
     return noStepCounters;
+  }
+
+  async experts() {
+    const { expertLayers, experts } = this.info();
+    const count = expertLayers * experts;
+    return { uses: new Float64Array(count), inMemory: new Uint8Array(count).fill(1) };
   }
 
   async layerCounters() {
@@ -86,7 +138,8 @@ export class ScriptedEngine implements NativeModel {
     if (!sample) return { token: -1, distinctExperts: 0 };
     const generated = this.#generated[sequence] as number;
     this.#generated[sequence] = generated + 1;
-    return { token: this.#script.token(generated, sequence), distinctExperts: 0 };
+    const { tokens } = this.#sequences.get(sequence) as ScriptedSequence;
+    return { token: this.#script.token(generated, sequence, tokens), distinctExperts: 0 };
   }
 
   async dispose(): Promise<void> {
@@ -102,7 +155,7 @@ export async function scriptedModel(script: Script): Promise<{ model: Model; eng
   const { metadata } = await inspectModel(demoModel);
   const engine = new ScriptedEngine(script);
   const addon = { CancelFlag: Flag, residentBytes: () => 0 } as unknown as NativeAddon;
-  return { model: new Model(addon, engine, metadata, 0), engine };
+  return { model: new Model(addon, engine, metadata, { seconds: 0, limits: script.limits }), engine };
 }
 
 /** The demo vocabulary's tokens for the bytes of a text, one token per byte. */

@@ -13,7 +13,7 @@ TEST_CASE("every code has a name of its own, the one that JavaScript sees") {
     names.insert(error_code_name(static_cast<ErrorCode>(code)));
   }
   CHECK(names == std::set<std::string>{"INVALID_ARGUMENT", "INVALID_FILE", "UNSUPPORTED", "IO", "OUT_OF_MEMORY",
-                                       "CONTEXT_FULL", "CANCELLED", "DISPOSED", "INTERNAL"});
+                                       "CONTEXT_FULL", "KV_CACHE_FULL", "CANCELLED", "DISPOSED", "INTERNAL"});
 }
 
 TEST_CASE("an error carries its code and the parts of its message") {

@@ -82,6 +82,21 @@ TEST_CASE("a step with a wrong item computes nothing and changes nothing") {
   SUBCASE("more tokens than a step takes") {
     scene.check_refused(ErrorCode::kInvalidArgument, {some(scene.a, 33), some(scene.b, 32)}, "1 to 64 tokens, not 65");
   }
+  SUBCASE("a wrong choice of the tokens that may be drawn") {
+    StepItem item = some(scene.a, 3);
+    item.sample.emplace();
+    item.allowed.assign(5, 0xff);
+    scene.check_refused(ErrorCode::kInvalidArgument, {some(scene.b, 1), item},
+                        "allowed of item 1 has 5 bytes; 48 tokens are 6");
+    item.allowed.assign(6, 0);
+    scene.check_refused(ErrorCode::kInvalidArgument, {item}, "item 0 allows no token");
+  }
+  SUBCASE("more likely tokens than there are") {
+    StepItem item = some(scene.a, 3);
+    item.sample.emplace();
+    item.likely = 49;
+    scene.check_refused(ErrorCode::kInvalidArgument, {item}, "49 likely tokens; there are 48");
+  }
   SUBCASE("logits from behind the last token") {
     StepItem item = some(scene.a, 3);
     item.logits_from = 3;

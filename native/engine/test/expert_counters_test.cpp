@@ -154,3 +154,22 @@ TEST_CASE(
   CHECK(cancelled_steps > 0);
   CHECK(before.experts.prefetches > 0);
 }
+
+TEST_CASE("the uses of each expert are those of a recount from the routes, and as many are in memory as have a place") {
+  const TinyFile file(models()[0]);
+  const auto whole = file.engine();
+  EngineOptions options = file.options();
+  options.cache.bytes = SlotPlan(whole->model().experts, 2).most_bytes() / 2;
+  Engine engine(options, LoadControl());
+  std::vector<double> uses(8);
+  for (const unsigned seed : {13U, 14U}) {
+    const Outcome outcome = run_alone(engine, random_tokens(30, seed), 7);
+    for (size_t at = 0; at < outcome.experts.size(); ++at) {
+      ++uses[at / 2 % 2 * 4 + static_cast<size_t>(outcome.experts[at])];
+    }
+  }
+  const ExpertReport report = engine.experts();
+  CHECK(report.uses == uses);
+  CHECK(std::count(report.in_memory.begin(), report.in_memory.end(), 1) == engine.expert_cache()->slots());
+  CHECK(whole->experts().in_memory == std::vector<uint8_t>(8, 1));
+}

@@ -5,10 +5,12 @@
 #include <cstring>
 #include <set>
 
+#include "gguf/test/expect_error.h"
 #include "model/test/metadata_of.h"
 
 using namespace moeflow;
 using namespace moeflow::test;
+using gguf::test::error_of;
 
 TEST_CASE("a cache block has a key and a value tile of 16 positions for each layer and head, side by side") {
   const ModelConfig config = Hyperparameters("qwen3moe").put("attention.key_length", uint32_t{24}).read();
@@ -31,7 +33,7 @@ TEST_CASE("a cache block has a key and a value tile of 16 positions for each lay
 
 TEST_CASE("blocks are distinct memory, counted while in use and given back in any order") {
   const ModelConfig config = Hyperparameters("qwen3moe").read();
-  KvPool pool(KvLayout(config, true));
+  KvPool pool(KvLayout(config, true), 40);
   const size_t bytes = pool.layout().block;
   std::vector<uint8_t*> odd, even;
   for (int i = 0; i < 40; ++i) {
@@ -40,6 +42,8 @@ TEST_CASE("blocks are distinct memory, counted while in use and given back in an
     (i % 2 ? odd : even).push_back(block);
   }
   CHECK(pool.blocks_in_use() == 40);
+  CHECK_SAYS(error_of(ErrorCode::kKvCacheFull, [&] { pool.take(); }),
+             "all 40 blocks of the key/value cache are in use, 640 tokens");
   for (size_t i = 0; i < 20; ++i) {
     CHECK(odd[i][0] == 2 * i + 1);
     CHECK(odd[i][bytes - 1] == 2 * i + 1);
@@ -52,5 +56,23 @@ TEST_CASE("blocks are distinct memory, counted while in use and given back in an
   pool.give_back(odd);  // nothing
   CHECK(pool.blocks_in_use() == 20);
   pool.give_back(even);
+  CHECK(pool.blocks_in_use() == 0);
+}
+
+TEST_CASE("a block that is shared stays until the last one has given it back, and counts once") {
+  const ModelConfig config = Hyperparameters("qwen3moe").read();
+  KvPool pool(KvLayout(config, true), 2);
+  std::vector<uint8_t*> first = {pool.take(), pool.take()};
+  std::vector<uint8_t*> second = {first[0]};
+  pool.share(first[0]);
+  first[0][0] = 7;
+  CHECK(pool.is_shared(first[0]));
+  CHECK_FALSE(pool.is_shared(first[1]));
+  CHECK(pool.blocks_in_use() == 2);
+  pool.give_back(first);
+  CHECK(pool.blocks_in_use() == 1);
+  CHECK_FALSE(pool.is_shared(second[0]));
+  CHECK(second[0][0] == 7);
+  pool.give_back(second);
   CHECK(pool.blocks_in_use() == 0);
 }

@@ -1,0 +1,138 @@
+// npm run test:soak [-- --requests 10000]: many requests at once, of all lengths, cancelled at any time. Each must have the tokens that it has
+// alone; afterwards all memory of the key/value cache is back, and the process has not grown.
+import { parseArgs } from 'node:util';
+import { type GenerateOptions, loadModel, type Model } from '../../lib/index.js';
+import { below, uniforms } from '../../lib/random.js';
+
+const { values } = parseArgs({ options: { requests: { type: 'string', default: '10000' } } });
+const requests = Number(values.requests);
+/** Requests that are under way or wait at a time. */
+const atOnce = 48;
+const longest = 32;
+/** Memory may grow by this while caches fill; measured from a tenth of the requests on. */
+const mostGrowth = 48 * 2 ** 20;
+
+interface Known {
+  prompt: string;
+  options: GenerateOptions;
+  tokens: number[];
+  text: string;
+}
+
+const rejections: unknown[] = [];
+process.on('unhandledRejection', (reason) => rejections.push(reason));
+const random = uniforms(1);
+const texts = [
+  'In the beginning God created the heaven and the earth. And',
+  'def read_file(path):\n    with open(path) as f:\n        return',
+  'The function returns a promise that',
+  'const server = http.createServer((request, response) => {\n  response',
+  'a small animal of the',
+];
+
+try {
+  await soak();
+} catch (error) {
+  console.error((error as Error).message);
+  process.exitCode = 1;
+}
+
+async function soak(): Promise<void> {
+  const known = await knownAnswers();
+  const model = await loadModel('models/demo/moeflow-demo-q8_0.gguf', {
+    contextLength: 256,
+    kvCacheTokens: 1024,
+    maxSequences: 24,
+    predictor: 'none',
+  });
+  const counts = { complete: 0, cancelled: 0, left: 0, late: 0 };
+  let sent = 0;
+  let before = 0;
+  const started = performance.now();
+  const sender = async () => {
+    while (sent < requests) {
+      if (sent === Math.floor(requests / 10)) before = residentBytes();
+      sent++;
+      counts[await one(model, known[below(known.length, random)] as Known)]++;
+    }
+  };
+  await Promise.all(Array.from({ length: atOnce }, sender));
+  const seconds = (performance.now() - started) / 1000;
+  const { scheduling } = model.stats();
+  const growth = residentBytes() - before;
+  console.log(
+    `${requests} requests in ${seconds.toFixed(0)} s: ${JSON.stringify(counts)}; ${JSON.stringify(scheduling)}; grown by ${(growth / 2 ** 20).toFixed(1)} MiB since the first tenth`,
+  );
+  await model.dispose();
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  check(scheduling.running === 0 && scheduling.waiting === 0, 'some requests have not ended');
+  check(scheduling.kvCacheTokensInUse === 0, 'blocks of the key/value cache were not given back');
+  check(growth < mostGrowth, `the process has grown by ${growth} bytes`);
+  check(rejections.length === 0, `a rejection was not handled: ${rejections[0]}`);
+  check(counts.complete > requests / 4, 'hardly any request was answered');
+}
+
+/** What each says alone. */
+async function knownAnswers(): Promise<Known[]> {
+  const model = await loadModel('models/demo/moeflow-demo-q8_0.gguf', { contextLength: 256, predictor: 'none' });
+  const known: Known[] = [];
+  for (let seed = 0; seed < 40; seed++) {
+    // Of all lengths; many begin alike.
+    const prompt = `${'In the beginning was the Word. '.repeat(below(4, random) * 2)}${texts[seed % texts.length]}`;
+    const options = { seed, temperature: 0.9, ignoreEos: true };
+    const { tokens, text } = await model.generate(prompt, { ...options, maxTokens: longest }).result;
+    known.push({ prompt, options, tokens, text });
+  }
+  await model.dispose();
+  return known;
+}
+
+/** Asks, and perhaps does not wait for the end. */
+async function one(model: Model, { prompt, options, tokens, text }: Known): Promise<keyof Counts> {
+  const maxTokens = 1 + below(longest, random);
+  const controller = new AbortController();
+  const fate = random();
+  const generation = model.generate(prompt, {
+    ...options,
+    maxTokens,
+    priority: below(3, random),
+    signal: controller.signal,
+    ...(fate > 0.95 ? { deadlineSeconds: random() * 0.3 } : {}),
+  });
+  if (fate < 0.1) setTimeout(() => controller.abort(), random() * 300);
+  let leaveAfter = fate < 0.2 && fate >= 0.1 ? below(6, random) : Number.POSITIVE_INFINITY;
+  let said = '';
+  try {
+    for await (const piece of generation) {
+      said += piece;
+      if (--leaveAfter < 0) break;
+    }
+  } catch (error) {
+    if (!controller.signal.aborted) throw error;
+  }
+  // An answer that ends within a character ends with a replacement character.
+  check(text.startsWith(said.replace(/\ufffd$/, '')), `seed ${options.seed} said ${said} for ${text}`);
+  if (controller.signal.aborted) return 'cancelled';
+  const result = await generation.result;
+  const expected = tokens.slice(0, result.tokens.length);
+  check(result.tokens.join() === expected.join(), `seed ${options.seed}: tokens ${result.tokens} for ${expected}`);
+  if (result.finishReason === 'cancelled') return 'left';
+  if (result.finishReason === 'deadline') return 'late';
+  check(result.tokens.length === maxTokens, `seed ${options.seed}: ${result.tokens.length} tokens of ${maxTokens}`);
+  return 'complete';
+}
+
+interface Counts {
+  complete: number;
+  cancelled: number;
+  left: number;
+  late: number;
+}
+
+function check(holds: boolean, otherwise: string): void {
+  if (!holds) throw new Error(otherwise);
+}
+
+function residentBytes(): number {
+  return process.memoryUsage().rss;
+}

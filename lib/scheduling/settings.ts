@@ -1,0 +1,35 @@
+/** How many requests a model takes on, and how its steps are filled. */
+
+import { kvBlockTokens, type NativeModelInfo } from '../native.js';
+
+/** Numbers that a user may choose; what they mean is said at LoadModelOptions. */
+export interface SchedulingLimits {
+  maxSequences?: number;
+  sequencesPerStep?: number;
+  maxQueued?: number;
+}
+
+export interface SchedulerSettings {
+  /** Tokens of a step, all sequences together. */
+  tokensPerStep: number;
+  /** Sequences that have begun, and of these those that generate in one step. */
+  sequences: number;
+  sequencesPerStep: number;
+  /** Requests that wait for their turn to begin. */
+  queue: number;
+  /** Of the key/value cache. */
+  blocks: number;
+  blockTokens: number;
+}
+
+export function schedulerSettings(info: NativeModelInfo, limits: SchedulingLimits): SchedulerSettings {
+  const { maxSequences = 16, sequencesPerStep = maxSequences, maxQueued = 10_000 } = limits;
+  return {
+    tokensPerStep: info.batchRows,
+    sequences: maxSequences,
+    sequencesPerStep,
+    queue: maxQueued,
+    blocks: info.memory.kvCacheTokens / kvBlockTokens,
+    blockTokens: kvBlockTokens,
+  };
+}
