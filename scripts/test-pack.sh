@@ -15,7 +15,7 @@ step "packing"
 npm pack --silent --pack-destination "$project" > /dev/null
 tarball=$(cd "$project" && echo *.tgz)
 contents=$(tar -tzf "$project/$tarball")
-for needed in dist/lib/index.js dist/lib/index.d.ts dist/lib/cli/main.js dist/predictor/index.js native/addon/addon.cpp CMakeLists.txt binding.gyp LICENSE README.md; do
+for needed in dist/lib/index.js dist/lib/index.d.ts dist/lib/cli/main.js dist/predictor/index.js dist/lib/ai-sdk/index.js native/addon/addon.cpp CMakeLists.txt binding.gyp LICENSE README.md; do
   echo "$contents" | grep -qx "package/$needed" || fail "$needed is not in the package"
 done
 if echo "$contents" | grep -vx package/docs/plan.schema.json |
@@ -61,7 +61,17 @@ generated=$(npx --no-install moeflow generate --model models/demo.gguf --max-tok
 [ "$imported" = "$required" ] || fail "require() gives $required, import $imported"
 [ "$imported" = "$generated" ] || fail "the command gives $generated, import $imported"
 npx --no-install moeflow doctor | grep -q "^addon .*$(basename "$project")/node_modules/moeflow/build/Release" || fail "another addon was loaded"
-step "import, require() and the command agree"
+cat > provider.mjs <<'JS'
+import { createMoeflow } from 'moeflow/ai-sdk';
+const moeflow = createMoeflow({ model: 'models/demo.gguf' });
+const prompt = [{ role: 'user', content: [{ type: 'text', text: 'In the beginning' }] }];
+const { content } = await moeflow.completionModel('demo').doGenerate({ prompt, maxOutputTokens: 8 });
+await moeflow.dispose();
+console.log(JSON.stringify(content[0].text));
+JS
+provided=$(node provider.mjs)
+[ "$provided" = "$imported" ] || fail "moeflow/ai-sdk gives $provided, import $imported"
+step "import, require(), the command and moeflow/ai-sdk agree"
 
 step "routes, caches and plans"
 echo 'In the beginning' > prompt.txt

@@ -42,7 +42,7 @@ export interface GenerateOptions {
   ignoreEos?: boolean;
 }
 
-const checks = {
+export const checks = {
   maxTokens: check.integer(1),
   temperature: check.number(0, 1e6),
   topK: check.integer(0, 2 ** 31 - 1),

@@ -51,4 +51,30 @@ describe('the package', () => {
     expect(ended.output).toContain('INVALID_ARGUMENT\nADDON_NOT_FOUND');
     expect(ended.output).toContain('/nowhere/moeflow.node');
   });
+
+  it('does not load what moeflow/ai-sdk needs, unless that is imported', async () => {
+    const refuse = `export const resolve = (name, context, next) => {
+      if (name.startsWith('@ai-sdk/')) throw new Error('somebody wants ' + name);
+      return next(name, context);
+    }`;
+    const ended = await evaluate(
+      'module',
+      `import { register } from 'node:module';
+       register('data:text/javascript,' + encodeURIComponent(${JSON.stringify(refuse)}));
+       console.log(typeof (await import('moeflow')).loadModel);
+       await import('moeflow/ai-sdk').catch((error) => console.log(error.message));`,
+    );
+
+    expect(ended).toEqual({ ...clean, output: 'function\nsomebody wants @ai-sdk/provider\n', errors: '' });
+  });
+
+  it('has moeflow/ai-sdk, by import and by require', async () => {
+    const use = (what: string) => `console.log(${what}.createMoeflow({ model: 'x.gguf' })('x').provider);`;
+
+    const imported = await evaluate('module', `import * as sdk from 'moeflow/ai-sdk'; ${use('sdk')}`);
+    const required = await evaluate('commonjs', use("require('moeflow/ai-sdk')"));
+
+    expect(imported).toEqual({ ...clean, output: 'moeflow.chat\n', errors: '' });
+    expect(required).toMatchObject({ ...clean, output: 'moeflow.chat\n' });
+  });
 });
