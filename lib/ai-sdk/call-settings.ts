@@ -40,6 +40,7 @@ export function callSettings(call: LanguageModelV3CallOptions): {
       seed,
       stop: stopSequences,
       signal: abortSignal,
+      ...(call.responseFormat?.type === 'json' ? { json: true } : {}),
       ...(own as MoeflowProviderOptions | undefined),
     },
     warnings: [...withoutEffect(call)].map(({ feature, details }) => ({ type: 'unsupported', feature, details })),
@@ -52,8 +53,8 @@ function* withoutEffect(call: LanguageModelV3CallOptions): Generator<{ feature: 
   for (const [feature, penalty] of Object.entries(penalties)) {
     if (penalty) yield { feature, details: 'providerOptions.moeflow.repeatPenalty makes repetitions less likely' };
   }
-  if (responseFormat?.type === 'json') {
-    yield { feature: 'responseFormat', details: 'the text is not forced into JSON: ask for it in the prompt' };
+  if (responseFormat?.type === 'json' && responseFormat.schema) {
+    yield { feature: 'responseFormat', details: 'the text is a JSON object, but the schema does not force its form' };
   }
   if (tools.length > 0 && toolChoice?.type !== 'none') {
     yield { feature: 'tools', details: 'the model is not told of tools, and calls none' };

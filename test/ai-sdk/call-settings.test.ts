@@ -74,7 +74,7 @@ describe('warnings', () => {
   it.each([
     ['presencePenalty', { presencePenalty: 0.1 }],
     ['frequencyPenalty', { frequencyPenalty: -0.1 }],
-    ['responseFormat', { responseFormat: { type: 'json' } }],
+    ['responseFormat', { responseFormat: { type: 'json', schema: { type: 'object' } } }],
     ['tools', { tools: [functionTool] }],
     ['tools', { tools: [functionTool], toolChoice: { type: 'required' } }],
   ] as [string, Partial<LanguageModelV3CallOptions>][])('tell that %s has no effect: %o', (feature, call) => {
@@ -84,6 +84,7 @@ describe('warnings', () => {
   it.each([
     ['penalties of 0', { presencePenalty: 0, frequencyPenalty: 0 }],
     ['plain text', { responseFormat: { type: 'text' } }],
+    ['JSON of any form', { responseFormat: { type: 'json' } }],
     ['an empty list of tools', { tools: [], toolChoice: { type: 'auto' } }],
     ['tools that are not to be called', { tools: [functionTool], toolChoice: { type: 'none' } }],
   ] as [string, Partial<LanguageModelV3CallOptions>][])('are none of %s', (_, call) => {

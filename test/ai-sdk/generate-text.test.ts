@@ -103,8 +103,8 @@ describe('generateText', () => {
     ]);
   });
 
-  it('reads an object from what the model has written, and warns that it was not forced to', async () => {
-    const { moeflow } = await speaker('{"blue":true}');
+  it('reads an object from what the model has written, and warns that the schema did not force it', async () => {
+    const { moeflow, engine } = await speaker('{"blue":true}');
     const schema = jsonSchema<{ blue: boolean }>({ type: 'object', properties: { blue: { type: 'boolean' } } });
 
     const asked = { model: moeflow('olmoe'), prompt: 'Is it?' };
@@ -113,5 +113,6 @@ describe('generateText', () => {
 
     expect([output, object]).toEqual([{ blue: true }, { blue: true }]);
     expect(warnings).toMatchObject([{ type: 'unsupported', feature: 'responseFormat' }]);
+    expect(engine.allowed.every((allowed) => allowed !== undefined)).toBe(true);
   });
 });

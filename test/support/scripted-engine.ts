@@ -49,6 +49,8 @@ export class ScriptedEngine implements NativeModel {
   /** Indices of the steps that were cancelled. */
   readonly cancelled: number[] = [];
   readonly freed: number[] = [];
+  /** Which tokens might be drawn, for each that was; undefined where all might. */
+  readonly allowed: (Uint8Array | undefined)[] = [];
   disposed = false;
   readonly #script: Script;
   readonly #generated: number[] = [];
@@ -134,8 +136,9 @@ export class ScriptedEngine implements NativeModel {
     return [];
   }
 
-  #result({ sequence, sample }: NativeStepItem) {
+  #result({ sequence, sample, allowed }: NativeStepItem) {
     if (!sample) return { token: -1, distinctExperts: 0 };
+    this.allowed.push(allowed);
     const generated = this.#generated[sequence] as number;
     this.#generated[sequence] = generated + 1;
     const { tokens } = this.#sequences.get(sequence) as ScriptedSequence;
