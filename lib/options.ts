@@ -9,7 +9,8 @@ function reject(name: string, wanted: string, value: unknown): never {
   throw new InvalidArgumentError(`${name} must be ${wanted}, is ${describe(value)}`);
 }
 
-function describe(value: unknown): string {
+/** A value as an error message shows it. */
+export function describe(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}...` : value);
   if (typeof value === 'number' || typeof value === 'boolean' || value == null) return String(value);
   if (typeof value === 'bigint') return `${value}n`;
@@ -111,7 +112,8 @@ export function defined<T extends object>(options: T): Partial<T> {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Partial<T>;
 }
 
-function suggestion(name: string, known: string[]): string {
+/** The end of an error about an unknown name: the one that was meant, if one is close, else all there are. */
+export function suggestion(name: string, known: string[]): string {
   const ranked = known.map((candidate) => ({
     candidate,
     distance: editDistance(name.toLowerCase(), candidate.toLowerCase()),

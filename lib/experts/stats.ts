@@ -84,7 +84,7 @@ export const noStepCounters: NativeStepCounters = {
   device: noExpertCounters,
 };
 
-function sumOfExperts(a: NativeExpertCounters, b: NativeExpertCounters): NativeExpertCounters {
+export function sumOfExperts(a: NativeExpertCounters, b: NativeExpertCounters): NativeExpertCounters {
   return {
     hits: a.hits + b.hits,
     lateHits: a.lateHits + b.lateHits,

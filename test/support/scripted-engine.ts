@@ -1,14 +1,16 @@
 /** An engine that computes nothing: it gives the tokens of a script, when the test lets it. */
 
-import { noStepCounters } from '../../lib/experts/stats.js';
+import { noStepCounters, sumOfExperts } from '../../lib/experts/stats.js';
 import { inspectModel } from '../../lib/index.js';
 import { Model } from '../../lib/model/model.js';
 import {
   kvBlockTokens,
   type NativeAddon,
   type NativeCancelFlag,
+  type NativeExpertCounters,
   type NativeModel,
   type NativeModelInfo,
+  type NativeSampling,
   type NativeStepItem,
 } from '../../lib/native.js';
 import type { SchedulingLimits } from '../../lib/scheduling/settings.js';
@@ -26,6 +28,9 @@ interface ScriptedSequence {
   blocks: { users: number }[];
 }
 
+/** Of a plan of memory, what servers show. */
+const memory = { experts: 2, expertSlots: 2, expertBytes: 2 ** 20, kvCacheBytes: 2 ** 19, deviceBytes: 0 };
+
 class Flag implements NativeCancelFlag {
   cancelled = false;
   cancel(): void {
@@ -42,6 +47,8 @@ export interface Script {
   contextLength?: number;
   kvCacheTokens?: number;
   limits?: SchedulingLimits;
+  /** What became of the experts of each layer so far. Without, all of them are in memory. */
+  layers?(): NativeExpertCounters[];
 }
 
 export class ScriptedEngine implements NativeModel {
@@ -51,6 +58,8 @@ export class ScriptedEngine implements NativeModel {
   readonly freed: number[] = [];
   /** Which tokens might be drawn, for each that was; undefined where all might. */
   readonly allowed: (Uint8Array | undefined)[] = [];
+  /** How the tokens of each sequence are drawn, by the order in which they were created. */
+  readonly samplings: NativeSampling[] = [];
   disposed = false;
   readonly #script: Script;
   readonly #generated: number[] = [];
@@ -62,17 +71,18 @@ export class ScriptedEngine implements NativeModel {
   }
 
   info(): NativeModelInfo {
-    const { contextLength = 2 ** 24, batchRows = 512, kvCacheTokens = 2 ** 24 } = this.#script;
+    const { contextLength = 2 ** 24, batchRows = 512, kvCacheTokens = 2 ** 24, layers } = this.#script;
     return {
       architecture: 'scripted',
       vocabulary: 4096,
-      expertLayers: 1,
+      expertLayers: layers?.().length ?? 1,
       experts: 2,
       expertsUsed: 1,
       contextLength,
       batchRows,
-      policy: 'resident',
-      memory: { kvCacheTokens },
+      policy: layers ? 'plec' : 'resident',
+      deviceSlots: 0,
+      memory: { ...memory, kvCacheTokens, allExperts: layers === undefined },
     } as NativeModelInfo;
   }
 
@@ -123,7 +133,8 @@ export class ScriptedEngine implements NativeModel {
   }
 
   counters() {
-    return noStepCounters;
+    const layers = this.#script.layers?.() ?? [];
+    return { ...noStepCounters, experts: layers.reduce(sumOfExperts, noStepCounters.experts) };
   }
 
   async experts() {
@@ -133,12 +144,13 @@ export class ScriptedEngine implements NativeModel {
   }
 
   async layerCounters() {
-    return [];
+    return this.#script.layers?.() ?? [];
   }
 
   #result({ sequence, sample, allowed }: NativeStepItem) {
     if (!sample) return { token: -1, distinctExperts: 0 };
     this.allowed.push(allowed);
+    this.samplings[sequence] = sample;
     const generated = this.#generated[sequence] as number;
     this.#generated[sequence] = generated + 1;
     const { tokens } = this.#sequences.get(sequence) as ScriptedSequence;
