@@ -73,6 +73,20 @@ provided=$(node provider.mjs)
 [ "$provided" = "$imported" ] || fail "moeflow/ai-sdk gives $provided, import $imported"
 step "import, require(), the command and moeflow/ai-sdk agree"
 
+step "a server"
+served=$(node --input-type=module -e "
+import { loadModel } from 'moeflow';
+import { createServer } from 'moeflow/server';
+const model = await loadModel('models/demo.gguf');
+const server = createServer(model);
+const url = await server.listen({ port: 0 });
+const body = JSON.stringify({ prompt: 'In the beginning', max_tokens: 8, temperature: 0 });
+const answer = await fetch(url + '/v1/completions', { method: 'POST', headers: { 'content-type': 'application/json' }, body });
+console.log(JSON.stringify((await answer.json()).choices[0].text));
+await server.close();
+await model.dispose();")
+[ "$served" = "$generated" ] || fail "the server gives $served"
+
 step "routes, caches and plans"
 echo 'In the beginning' > prompt.txt
 echo 'Once upon a time' > other.txt

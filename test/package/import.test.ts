@@ -37,6 +37,20 @@ describe('the package', () => {
     expect(ended).toMatchObject({ ...clean, output: '[]\n' });
   });
 
+  it('brings the web framework only with its server', async () => {
+    const loads = (name: string) =>
+      evaluate(
+        'module',
+        `import { createRequire } from 'node:module';
+         const names = Object.keys(await import('${name}'));
+         const loaded = Object.keys(createRequire('/').cache).some((path) => path.includes('/node_modules/fastify/'));
+         console.log(names.includes('createServer'), loaded);`,
+      );
+
+    expect(await loads('moeflow')).toMatchObject({ ...clean, output: 'false false\n' });
+    expect(await loads('moeflow/server')).toMatchObject({ ...clean, output: 'true true\n' });
+  });
+
   it('loads the addon only when something native is asked for', async () => {
     const ended = await run([
       '--input-type=module',

@@ -1,0 +1,176 @@
+/** From prompts to an answer, at once or as a stream of events. */
+
+import { randomUUID } from 'node:crypto';
+import type { OutgoingHttpHeaders } from 'node:http';
+import type { FastifyReply } from 'fastify';
+import type { Generation } from '../generation/generation.js';
+import type { GenerateOptions } from '../generation/options.js';
+import type { GenerationResult } from '../generation/result.js';
+import type { Prompt } from '../model/model.js';
+import { version } from '../version.js';
+import type { ServerContext } from './context.js';
+import { errorBody, refusal, toApiError } from './errors.js';
+import { EventStream } from './event-stream.js';
+import { TokenClock } from './latencies.js';
+import { seedOf } from './parameters.js';
+
+/** How an endpoint puts what was generated. */
+export interface AnswerForm {
+  idPrefix: string;
+  object: string;
+  chunkObject: string;
+  /** Of an answer at once. */
+  choice(index: number, result: GenerationResult): object;
+  /** Of a stream: before the first piece, a piece, and after the last one. */
+  opening?(index: number): object;
+  piece(index: number, text: string): object;
+  ending(index: number, result: GenerationResult): object;
+}
+
+export interface AnswerRequest {
+  form: AnswerForm;
+  prompts: readonly Prompt[];
+  /** The field that the prompts came in, for errors about them. */
+  promptParam: string;
+  choicesPerPrompt: number;
+  /** Of the first choice. */
+  seed: number | undefined;
+  options: GenerateOptions;
+  stream: boolean;
+  /** End a stream with an event of the tokens. */
+  includeUsage: boolean;
+}
+
+interface Choice {
+  index: number;
+  generation: Generation;
+}
+
+/** A request on its way. */
+interface Run {
+  context: ServerContext;
+  reply: FastifyReply;
+  asked: AnswerRequest;
+  choices: readonly Choice[];
+  controller: AbortController;
+  /** When it came, of `performance.now()`. */
+  came: number;
+}
+
+/** @throws as long as nothing was sent; what fails later is the stream's last event */
+export async function answer(context: ServerContext, reply: FastifyReply, asked: AnswerRequest): Promise<void> {
+  const came = performance.now();
+  const controller = context.requests.begin(reply.raw);
+  try {
+    const choices = startChoices(context, asked, controller.signal);
+    const run = { context, reply, asked, choices, controller, came };
+    await (asked.stream ? streamAnswer(run) : wholeAnswer(run));
+  } catch (error) {
+    // None of the other choices is wanted any more.
+    controller.abort(error);
+    throw error;
+  }
+}
+
+/** All at once: they share what they can, and the model's queue is asked before anything is sent. */
+function startChoices({ model }: ServerContext, asked: AnswerRequest, signal: AbortSignal): Choice[] {
+  const { prompts, promptParam, choicesPerPrompt, options, seed } = asked;
+  try {
+    return prompts.flatMap((prompt, at) => {
+      const tokens = model.promptTokens(prompt);
+      return Array.from({ length: choicesPerPrompt }, (_, i) => ({
+        index: at * choicesPerPrompt + i,
+        generation: model.generate(tokens, { ...options, seed: seedOf(seed, i), signal }),
+      }));
+    });
+  } catch (error) {
+    throw refusal(error, promptParam);
+  }
+}
+
+async function wholeAnswer({ context, reply, asked, choices, came }: Run): Promise<void> {
+  const { form, choicesPerPrompt } = asked;
+  const results = await Promise.all(
+    choices.map(({ generation }) => read(generation, new TokenClock(context.latencies, came))),
+  );
+  reply.send({
+    ...head(context, form.idPrefix, form.object),
+    choices: results.map((result, index) => form.choice(index, result)),
+    usage: usageOf(results, choicesPerPrompt),
+  });
+}
+
+async function streamAnswer({ context, reply, asked, choices, controller, came }: Run): Promise<void> {
+  const { form, choicesPerPrompt, includeUsage } = asked;
+  reply.hijack();
+  const stream = new EventStream(reply.raw, reply.getHeaders() as OutgoingHttpHeaders, controller.signal);
+  const start = head(context, form.idPrefix, form.chunkObject);
+  const send = (choice: object) =>
+    stream.send({ ...start, choices: [choice], ...(includeUsage ? { usage: null } : {}) });
+  try {
+    if (form.opening) for (const { index } of choices) await send(form.opening(index));
+    const results = await Promise.all(
+      choices.map(async ({ index, generation }) => {
+        const clock = new TokenClock(context.latencies, came);
+        const result = await read(generation, clock, (text) => send(form.piece(index, text)));
+        await send(form.ending(index, result));
+        return result;
+      }),
+    );
+    if (includeUsage) await stream.send({ ...start, choices: [], usage: usageOf(results, choicesPerPrompt) });
+    stream.end('[DONE]');
+  } catch (thrown) {
+    controller.abort(thrown);
+    const error = toApiError(thrown);
+    if (error.status === 500) context.settings.onError(thrown);
+    stream.end(errorBody(error));
+  }
+}
+
+/** Reads a generation to its end, as fast as `take` takes it, which tells whether it had to wait. */
+async function read(
+  generation: Generation,
+  clock: TokenClock,
+  take?: (text: string) => Promise<boolean>,
+): Promise<GenerationResult> {
+  for await (const text of generation) {
+    clock.tick();
+    if (await take?.(text)) clock.pause();
+  }
+  return generation.result;
+}
+
+function head({ settings }: ServerContext, idPrefix: string, object: string): object {
+  return {
+    id: `${idPrefix}-${randomUUID().replaceAll('-', '')}`,
+    object,
+    created: Math.floor(Date.now() / 1000),
+    model: settings.modelName,
+    system_fingerprint: `moeflow-${version()}`,
+  };
+}
+
+/** A prompt counts once, however many choices it has. */
+function usageOf(results: readonly GenerationResult[], choicesPerPrompt: number): object {
+  const first = results.filter((_, i) => i % choicesPerPrompt === 0).map(({ stats }) => stats);
+  const prompt = first.reduce((sum, { promptTokens }) => sum + promptTokens, 0);
+  const completion = results.reduce((sum, { tokens }) => sum + tokens.length, 0);
+  return {
+    prompt_tokens: prompt,
+    completion_tokens: completion,
+    total_tokens: prompt + completion,
+    prompt_tokens_details: {
+      cached_tokens: first.reduce((sum, { sharedPromptTokens }) => sum + sharedPromptTokens, 0),
+    },
+  };
+}
+
+/** The API has no word for a deadline: the text is incomplete, as at any other limit. */
+export function finishReason({ finishReason }: GenerationResult): 'stop' | 'length' {
+  return finishReason === 'stop' ? 'stop' : 'length';
+}
+
+/** Seeds beyond 2^53 are strings, as JSON numbers cannot carry them. */
+export function seedText({ seed }: GenerationResult): number | string {
+  return seed <= Number.MAX_SAFE_INTEGER ? Number(seed) : seed.toString();
+}

@@ -1,0 +1,188 @@
+import { connect, type Socket } from 'node:net';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { type ScriptedEngine, turnsOfEventLoop } from '../support/scripted-engine.js';
+import { Latch, post, question, serveScript, serveText, until } from './serving.js';
+
+/** Says "!" for ever, at most one per turn of the event loop. */
+const endless = { token: () => 0, beforeStepEnds: () => turnsOfEventLoop(1) };
+const chat = '/v1/chat/completions';
+/** In each event of a stream: few then fill what the system keeps for a caller that does not read. */
+const largeEvents = { modelName: 'm'.repeat(20_000) };
+
+const { messages } = question;
+
+/** A caller that sends a request and reads only when the test does. */
+function caller(url: string, body: object): Socket {
+  const { hostname, port } = new URL(url);
+  const text = JSON.stringify(body);
+  const socket = connect({ host: hostname, port: Number(port) });
+  socket.pause();
+  socket.write(
+    `POST ${chat} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: ${text.length}\r\n\r\n${text}`,
+  );
+  onTestFinished(() => void socket.destroy());
+  return socket;
+}
+
+/** Waits until the engine has nothing to do any more; returns its steps until then. */
+async function standstill(engine: ScriptedEngine): Promise<number> {
+  for (let before = 0; ; before = engine.steps.length) {
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    if (before > 0 && engine.steps.length === before) return before;
+  }
+}
+
+describe('a caller that goes away', () => {
+  it.each([
+    ['in the middle of a stream', true],
+    ['while he waits for a whole answer', false],
+  ])('%s ends what was done for him, and all its choices', async (_, stream) => {
+    const { url, engine, model } = await serveScript(endless);
+    const socket = caller(url, { ...question, stream, n: 2 });
+    await until(() => engine.steps.length > 20);
+
+    socket.destroy();
+
+    await until(() => engine.freed.length === 2);
+    expect(model.stats().scheduling).toMatchObject({ running: 0, waiting: 0, kvCacheTokensInUse: 0 });
+    const { length } = engine.steps;
+    await turnsOfEventLoop(50);
+    expect(engine.steps.length).toBe(length);
+  });
+
+  it('while his prompt is read ends that too', async () => {
+    const latch = new Latch();
+    const { url, engine } = await serveScript({ token: () => 0, beforeStepEnds: () => latch.opened });
+    const socket = caller(url, { ...question, stream: true });
+    await until(() => engine.steps.length === 1);
+
+    socket.destroy();
+    await turnsOfEventLoop(20);
+    latch.open();
+
+    await until(() => engine.freed.length === 1);
+    expect(engine.cancelled).toEqual([0]);
+  });
+
+  it('by the signal of the OpenAI client ends it as well', async () => {
+    const { client, engine } = await serveScript(endless);
+    const stream = await client.chat.completions.create({ ...question, stream: true });
+    for await (const _ of stream) break;
+    await until(() => engine.freed.length === 1);
+  });
+});
+
+describe('a caller that does not read', () => {
+  it('is waited for, in bounded memory, and holds up nobody else', async () => {
+    const { url, engine, model, client } = await serveScript({ token: () => 0 }, largeEvents);
+    const socket = caller(url, { messages, stream: true, ignore_eos: true });
+    // Then the generation stands still.
+    const before = await standstill(engine);
+    const heap = () => {
+      const { heapUsed, external } = process.memoryUsage();
+      return heapUsed + external;
+    };
+    const standing = heap();
+
+    const answers = await Promise.all(
+      Array.from({ length: 5 }, () =>
+        client.completions.create({ model: largeEvents.modelName, prompt: [1], max_tokens: 300 }),
+      ),
+    );
+
+    expect(answers.map(({ usage }) => usage?.completion_tokens)).toEqual(new Array(5).fill(300));
+    expect(engine.steps.filter((step) => step.some(({ sequence }) => sequence === 0)).length).toBe(before);
+    expect(heap() - standing).toBeLessThan(50e6);
+    expect(model.stats().scheduling.running).toBe(1);
+
+    // When he reads at last, it goes on.
+    let read = 0;
+    socket.on('data', (data) => (read += data.length));
+    socket.resume();
+    await until(() => read > 0 && engine.steps.length > before + 200);
+  });
+
+  it('and goes away leaves nothing behind', async () => {
+    const { url, engine, model } = await serveScript({ token: () => 0 }, largeEvents);
+    const socket = caller(url, { messages, stream: true });
+    await standstill(engine);
+    socket.destroy();
+    await until(() => engine.freed.length === 1);
+    expect(model.stats().scheduling).toMatchObject({ running: 0, kvCacheTokensInUse: 0 });
+  });
+});
+
+describe('the end of a server', () => {
+  it('lets those that are being answered come to their end, and takes no more', async () => {
+    const latch = new Latch();
+    const { url, server, client, engine } = await serveText('Because.', { beforeStepEnds: () => latch.opened });
+    const answer = client.chat.completions.create(question);
+    await until(() => engine.steps.length === 1);
+
+    const closing = server.close(60);
+
+    const health = await fetch(`${url}/health`);
+    expect([health.status, ((await health.json()) as { status: string }).status]).toEqual([503, 'shutting_down']);
+    const refused = await post(url + chat, question);
+    expect(refused.status).toBe(503);
+    expect(await refused.json()).toMatchObject({ error: { type: 'server_error', code: 'shutting_down' } });
+    latch.open();
+    expect((await answer).choices[0]?.message.content).toBe('Because.');
+    await closing;
+    await expect(fetch(`${url}/health`)).rejects.toThrow();
+  });
+
+  it('ends those that take too long, and tells them', async () => {
+    const { url, server, engine, client } = await serveScript(endless);
+    const stream = post(url + chat, { ...question, stream: true });
+    const whole = client.chat.completions.create(question).catch((error) => error);
+    await until(() => engine.steps.length > 20);
+
+    await server.close(0.05);
+
+    const events = (await (await stream).text()).trim().split('\n\n');
+    expect(JSON.parse((events.at(-1) as string).replace('data: ', ''))).toEqual({
+      error: { message: 'the server is shutting down', type: 'server_error', param: null, code: 'shutting_down' },
+    });
+    expect(await whole).toMatchObject({ status: 503, code: 'shutting_down' });
+    await until(() => engine.freed.length === 2);
+  });
+
+  it('does not wait for one that does not read', async () => {
+    const { url, server, engine } = await serveScript({ token: () => 0 }, largeEvents);
+    caller(url, { messages, stream: true });
+    await until(() => engine.steps.length > 100);
+    await server.close(0);
+    await until(() => engine.freed.length === 1);
+  });
+
+  it('may be asked for twice', async () => {
+    const { server } = await serveText('!');
+    await Promise.all([server.close(), server.close()]);
+    await server.close();
+  });
+});
+
+describe('a stream', () => {
+  it('is made of events as browsers read them, and ends with [DONE]', async () => {
+    const { url } = await serveText('Hi');
+    const response = await post(url + chat, { ...question, stream: true });
+    expect(response.headers.get('content-type')).toBe('text/event-stream; charset=utf-8');
+    expect(response.headers.get('cache-control')).toContain('no-cache');
+    const text = await response.text();
+    const events = text.split('\n\n');
+    expect(events.pop()).toBe('');
+    expect(events.every((event) => /^data: [^\n]+$/.test(event))).toBe(true);
+    expect(events.at(-1)).toBe('data: [DONE]');
+    for (const event of events.slice(0, -1)) expect(JSON.parse(event.slice('data: '.length))).toBeTypeOf('object');
+  });
+
+  it('begins before the first token has come', async () => {
+    const latch = new Latch();
+    const { url } = await serveText('Hi', { beforeStepEnds: () => latch.opened });
+    const response = await post(url + chat, { ...question, stream: true });
+    expect(response.status).toBe(200);
+    latch.open();
+    expect(await response.text()).toContain('[DONE]');
+  });
+});
