@@ -107,6 +107,8 @@ p, dt { color: var(--soft); }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: 2px 16px; margin: 12px 0; }
 dd { margin: 0; }
 .chart { width: 100%; }
+.pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 400px), 1fr)); gap: 0 24px; }
+.pair > * { min-width: 0; }
 .uplot, .uplot *, .u-legend { font-family: inherit; }
 .u-legend { color: var(--ink); font-size: 13px; text-align: left; padding-left: 44px; }
 .u-legend .u-marker { border-radius: 2px; }

@@ -9,6 +9,7 @@ import { answerCompletion } from './completions.js';
 import type { ServerContext } from './context.js';
 import { corsHeaders, preflightHeaders } from './cors.js';
 import { ApiError, errorBody, toApiError } from './errors.js';
+import { History } from './history.js';
 import { HttpCounts } from './http-counts.js';
 import { Latencies } from './latencies.js';
 import { metrics } from './metrics.js';
@@ -16,6 +17,8 @@ import { metricsContentType } from './metrics-text.js';
 import { modelList, modelNamed } from './models.js';
 import { RunningRequests } from './running-requests.js';
 import { type ServerOptions, serverSettings } from './settings.js';
+import { lookAtModel, serverStatus } from './status.js';
+import { statusPage } from './status-page.js';
 
 /** Milliseconds that a caller has to send a request; answering it takes as long as it takes. */
 const requestTimeout = 60_000;
@@ -41,6 +44,7 @@ export function createServer(model: Model, options: ServerOptions = {}): ModelSe
     requests: new RunningRequests(),
     latencies: new Latencies(),
     httpCounts: new HttpCounts(),
+    history: new History(() => lookAtModel(model)),
     started: Date.now(),
   });
 }
@@ -79,10 +83,11 @@ export class ModelServer {
    * they are ended too. Safe to call again.
    */
   async close(graceSeconds = 0): Promise<void> {
-    const { requests } = this.#context;
+    const { requests, history } = this.#context;
     await requests.drain(graceSeconds);
     requests.abortAll();
     await requests.drain(farewellSeconds);
+    history.stop();
     await this.app.close();
   }
 }
@@ -110,10 +115,19 @@ function addRoutes(app: FastifyInstance, context: ServerContext): void {
     return { status: requests.closing ? 'shutting_down' : 'ok', running, waiting };
   });
   app.get('/metrics', (_request, reply) => reply.type(metricsContentType).send(metrics(context)));
+  app.get('/status.json', (request, reply) => {
+    const { since } = request.query as { since?: string };
+    reply.header('cache-control', 'no-store');
+    return serverStatus(context, Number(since) || 0);
+  });
+  app.get('/', (_request, reply) => {
+    const { html, contentSecurityPolicy } = statusPage(context);
+    reply.header('content-security-policy', contentSecurityPolicy).type('text/html; charset=utf-8').send(html);
+  });
 }
 
 const open = ['/health'];
-const forPeople = ['/metrics'];
+const forPeople = ['/', '/status.json', '/metrics'];
 
 function beforeRoute(context: ServerContext, request: FastifyRequest, reply: FastifyReply): FastifyReply | undefined {
   const { settings, httpCounts, requests } = context;

@@ -32,7 +32,7 @@ describe('with an API key', () => {
     }
   });
 
-  it.each(['/v1/models', '/v1/nothing', '/metrics'])('%s needs it', async (path) => {
+  it.each(['/v1/models', '/v1/nothing', '/metrics', '/status.json', '/'])('%s needs it', async (path) => {
     const { url } = await serveText('!', {}, { apiKey: key });
     const without = await fetch(url + path);
     expect(without.status).toBe(401);
@@ -50,8 +50,10 @@ describe('with an API key', () => {
     const { url } = await serveText('!', {}, { apiKey: key });
     const status = async (path: string, password: string) =>
       (await fetch(url + path, { headers: { authorization: basic(password) } })).status;
+    expect(await status('/', key)).toBe(200);
+    expect(await status('/status.json', key)).toBe(200);
     expect(await status('/metrics', key)).toBe(200);
-    expect(await status('/metrics', 'wrong')).toBe(401);
+    expect(await status('/', 'wrong')).toBe(401);
     expect(await status('/v1/models', key)).toBe(401);
   });
 

@@ -69,8 +69,8 @@ export class Latch {
 }
 
 /** Waits until something holds; fails by the test's own time limit if it never does. */
-export async function until(holds: () => boolean): Promise<void> {
-  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 2));
+export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 2));
 }
 
 /** Sends a body as it is. */
