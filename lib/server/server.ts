@@ -100,9 +100,11 @@ function addRoutes(app: FastifyInstance, context: ServerContext): void {
   app.setErrorHandler((error, _request, reply) => sendError(context, error, reply));
   app.setNotFoundHandler((request) => {
     const path = request.url.split('?')[0];
-    throw new ApiError(404, `there is no ${request.method} ${path}; docs/server.md lists what there is`, {
-      code: 'unknown_route',
-    });
+    throw new ApiError(
+      404,
+      `there is no ${request.method} ${path}; there are POST /v1/chat/completions, POST /v1/completions and GET /v1/models`,
+      { code: 'unknown_route' },
+    );
   });
 
   app.post('/v1/chat/completions', (request, reply) => answerChat(context, request.body, reply));

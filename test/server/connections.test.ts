@@ -1,5 +1,5 @@
 import { connect, type Socket } from 'node:net';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { type ScriptedEngine, turnsOfEventLoop } from '../support/scripted-engine.js';
 import { Latch, post, question, serveScript, serveText, until } from './serving.js';
 
@@ -175,6 +175,23 @@ describe('a stream', () => {
     expect(events.every((event) => /^data: [^\n]+$/.test(event))).toBe(true);
     expect(events.at(-1)).toBe('data: [DONE]');
     for (const event of events.slice(0, -1)) expect(JSON.parse(event.slice('data: '.length))).toBeTypeOf('object');
+  });
+
+  it('says that it is alive while nothing comes, so that no proxy closes it, and clients read on', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const latch = new Latch();
+    const { url, client } = await serveText('Hi', { beforeStepEnds: () => latch.opened });
+    const raw = await post(url + chat, { ...question, stream: true });
+    const stream = await client.chat.completions.create({ ...question, stream: true });
+
+    vi.advanceTimersByTime(30_000);
+    latch.open();
+
+    expect((await raw.text()).match(/^: .+\n\n/gm)).toHaveLength(2);
+    let text = '';
+    for await (const { choices } of stream) text += choices[0]?.delta.content ?? '';
+    expect(text).toBe('Hi');
   });
 
   it('begins before the first token has come', async () => {
