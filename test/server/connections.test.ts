@@ -1,6 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { type ScriptedEngine, turnsOfEventLoop } from '../support/scripted-engine.js';
+import { below, uniforms } from '../../lib/random.js';
+import { byteTokens, type ScriptedEngine, turnsOfEventLoop } from '../support/scripted-engine.js';
 import { Latch, post, question, serveScript, serveText, until } from './serving.js';
 
 /** Says "!" for ever, at most one per turn of the event loop. */
@@ -69,6 +70,64 @@ describe('a caller that goes away', () => {
     const stream = await client.chat.completions.create({ ...question, stream: true });
     for await (const _ of stream) break;
     await until(() => engine.freed.length === 1);
+  });
+});
+
+/** All that the first choice of a stream says. */
+function streamed(events: string): string {
+  return events
+    .split('\n\n')
+    .filter((event) => event.startsWith('data: {'))
+    .map((event) => JSON.parse(event.slice('data: '.length)).choices[0])
+    .map((choice) => (choice.index === 0 ? (choice.delta.content ?? '') : ''))
+    .join('');
+}
+
+describe('many callers, of which some go away at any time', () => {
+  it('leave nothing behind, and the others get all of their text', async () => {
+    const text = 'Because it is as it is, and has been so for long. '.repeat(3);
+    // What comes next goes by all tokens so far: who pauses for others reads his own again, and goes on.
+    let say = (_: number) => 0;
+    const { url, model, engine } = await serveScript({
+      token: (_, __, tokens) => say(tokens.length),
+      beforeStepEnds: () => turnsOfEventLoop(1),
+      limits: { maxSequences: 4, sequencesPerStep: 3 },
+      contextLength: 512,
+      kvCacheTokens: 640,
+    });
+    const spoken = byteTokens(model, text);
+    const prompt = model.applyChatTemplate(question.messages).length;
+    say = (read) => spoken[read - prompt] ?? (model.tokenizer.eosTokenId as number);
+    const random = uniforms(7);
+    const ask = async (i: number) => {
+      const controller = new AbortController();
+      const leave = i % 2 === 0 ? undefined : setTimeout(() => controller.abort(), 300 * random());
+      try {
+        const response = await fetch(url + chat, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json' },
+          body: JSON.stringify({ ...question, stream: i % 4 < 2, n: 1 + below(3, random) }),
+          signal: controller.signal,
+        });
+        return await response.text();
+      } catch {
+        return undefined;
+      } finally {
+        clearTimeout(leave);
+      }
+    };
+
+    const answers = await Promise.all(Array.from({ length: 40 }, (_, i) => ask(i)));
+
+    expect(answers).toContain(undefined);
+    answers.forEach((answer, i) => {
+      if (i % 2 !== 0) return;
+      if (i % 4 !== 0) expect(JSON.parse(answer as string).choices[0].message.content).toBe(text);
+      else expect(streamed(answer as string)).toBe(text);
+    });
+    await until(() => model.stats().scheduling.running + model.stats().scheduling.waiting === 0);
+    expect(model.stats().scheduling.kvCacheTokensInUse).toBe(0);
+    expect(new Set(engine.freed).size).toBe(engine.freed.length);
   });
 });
 
