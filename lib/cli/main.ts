@@ -11,6 +11,7 @@ import { addGenerate } from './generate.js';
 import { addInspect } from './inspect.js';
 import { addPlan } from './plan.js';
 import { addPredictor } from './predictor/index.js';
+import { addServe } from './serve.js';
 import { addTrace } from './trace/index.js';
 
 function createProgram(): Command {
@@ -27,6 +28,7 @@ function createProgram(): Command {
       `
 Examples:
   $ moeflow generate --model olmoe.gguf "The capital of France is" --max-tokens 32
+  $ moeflow serve --model olmoe.gguf --port 8080
   $ moeflow inspect olmoe.gguf
   $ moeflow fit olmoe.gguf --ram 2GiB
   $ moeflow trace record prompts/ --model olmoe.gguf --out routes/
@@ -36,10 +38,11 @@ Examples:
   $ moeflow doctor
 
 "moeflow help <command>" tells more. Environment: MOEFLOW_MODEL (default of --model), MOEFLOW_CPU (default of --cpu),
-MOEFLOW_ADDON (path of the native addon to load).`,
+MOEFLOW_API_KEY (default of --api-key), MOEFLOW_ADDON (path of the native addon to load).`,
     );
   // Commands take over the settings above, so they come after them.
   addGenerate(program);
+  addServe(program);
   addInspect(program);
   addFit(program);
   addTrace(program);

@@ -1,7 +1,15 @@
 /** The flags that name a model and how it runs, and loading it by them. */
 
 import { type Command, Option } from 'commander';
-import { loadModel, type Model, type Policy, type Prefetch, policies, prefetchModes } from '../index.js';
+import {
+  type LoadModelOptions,
+  loadModel,
+  type Model,
+  type Policy,
+  type Prefetch,
+  policies,
+  prefetchModes,
+} from '../index.js';
 import { UsageError } from './failure.js';
 import { readHotList } from './hot-list.js';
 import { createLoadBar } from './load-bar.js';
@@ -45,12 +53,13 @@ export function modelPath({ model }: ModelFlags): string {
   return model;
 }
 
-/** Shows a bar while it loads. @throws as loadModel, and UsageError */
-export async function loadByFlags(flags: ModelFlags, signal: AbortSignal): Promise<Model> {
+/** Shows a bar while it loads. `more` are options of other flags. @throws as loadModel, and UsageError */
+export async function loadByFlags(flags: ModelFlags, signal: AbortSignal, more?: LoadModelOptions): Promise<Model> {
   const path = modelPath(flags);
   const bar = createLoadBar();
   try {
     return await loadModel(path, {
+      ...more,
       ...memoryOptions(flags),
       threads: flags.threads,
       cache: { policy: flags.policy, hot: await readHotList(flags.hot), prefetch: flags.prefetch },

@@ -7,7 +7,7 @@ import { moeflow } from './command.js';
 
 describe('help', () => {
   it.each([
-    [['--help'], ['generate', 'inspect', 'fit', 'cache', 'plan', 'doctor', 'Examples:', 'MOEFLOW_MODEL']],
+    [['--help'], ['generate', 'serve', 'inspect', 'fit', 'cache', 'plan', 'doctor', 'Examples:', 'MOEFLOW_MODEL']],
     [
       ['generate', '--help'],
       ['--max-tokens', '--routing', 'Sampling:', 'Examples:', 'MOEFLOW_MODEL'],
