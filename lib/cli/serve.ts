@@ -62,7 +62,7 @@ async function serve(flags: ServeFlags, signal: AbortSignal): Promise<void> {
   modelPath(flags);
   if (apiKey === '') throw new UsageError('the API key is empty: leave out --api-key and MOEFLOW_API_KEY, or give one');
   await checkAddress(host, port);
-  // Other commands do without the web framework.
+  // Other commands do without the web framework. Before the model, so that --ram counts what it takes.
   const { createServer } = await import('../server/index.js');
   const model = await loadByFlags(flags, signal, schedulingOptions(flags));
   try {

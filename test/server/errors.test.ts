@@ -35,6 +35,16 @@ describe('errors become those of the OpenAI client', () => {
     expect(error.message).toMatch(/the prompt has \d+ tokens, the context 16/);
   });
 
+  it('a conversation that the chat template refuses: BadRequestError, with its reason', async () => {
+    const { client, model } = await serveText('!');
+    const source = "{{ raise_exception('roles must alternate') }}";
+    (model.metadata as Record<string, unknown>)['tokenizer.chat_template'] = source;
+    const error = await errorOf(ask(client));
+    expect(error).toBeInstanceOf(OpenAI.BadRequestError);
+    expect(error).toMatchObject({ code: 'chat_template_failed', param: 'messages' });
+    expect(error.message).toContain('roles must alternate');
+  });
+
   it('a full queue: RateLimitError, with when to try again, and nothing of it goes on', async () => {
     const latch = new Latch();
     const { client, model } = await serveText('!', {

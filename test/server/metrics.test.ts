@@ -1,5 +1,8 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { metricsText } from '../../lib/server/metrics-text.js';
+import { packageRoot } from '../support/fixtures.js';
 import { Latch, post, question, serveText, until } from './serving.js';
 
 interface Family {
@@ -62,6 +65,17 @@ describe('the metrics', () => {
       expect(type, name).toBeOneOf(['counter', 'gauge', 'histogram']);
       expect(name.endsWith('_total'), name).toBe(type === 'counter');
       expect(samples.size, name).toBeGreaterThan(0);
+    }
+  });
+
+  it('are all in the documentation', async () => {
+    const { url, client } = await serveText('!');
+    await client.chat.completions.create(question);
+    const text = readFileSync(join(packageRoot, 'docs/server.md'), 'utf8');
+    for (const name of (await scrape(url)).keys()) {
+      // The experts' are listed by what follows "moeflow_expert".
+      const short = name.replace(/^moeflow_expert/, '');
+      expect(text.includes(`\`${name}\``) || text.includes(`\`${short}\``), name).toBe(true);
     }
   });
 
