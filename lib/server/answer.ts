@@ -3,15 +3,17 @@
 import { randomUUID } from 'node:crypto';
 import type { OutgoingHttpHeaders } from 'node:http';
 import type { FastifyReply } from 'fastify';
-import type { Generation } from '../generation/generation.js';
+import type { Generation, GenerationPiece } from '../generation/generation.js';
 import type { GenerateOptions } from '../generation/options.js';
-import type { GenerationResult } from '../generation/result.js';
+import type { GeneratedToken, GenerationResult } from '../generation/result.js';
 import type { Prompt } from '../model/model.js';
+import type { Tokenizer } from '../tokenizer/index.js';
 import { version } from '../version.js';
 import type { ServerContext } from './context.js';
 import { errorBody, refusal, toApiError } from './errors.js';
 import { EventStream } from './event-stream.js';
 import { TokenClock } from './latencies.js';
+import type { LogprobForm } from './logprobs.js';
 import { seedOf } from './parameters.js';
 
 /** How an endpoint puts what was generated. */
@@ -19,12 +21,13 @@ export interface AnswerForm {
   idPrefix: string;
   object: string;
   chunkObject: string;
-  /** Of an answer at once. */
-  choice(index: number, result: GenerationResult): object;
+  /** Of an answer at once; `logprobs` is null unless they were asked for. */
+  choice(index: number, result: GenerationResult, logprobs: object | null): object;
   /** Of a stream: before the first piece, a piece, and after the last one. */
   opening?(index: number): object;
-  piece(index: number, text: string): object;
+  piece(index: number, text: string, logprobs: object | null): object;
   ending(index: number, result: GenerationResult): object;
+  logprobs(tokenizer: Tokenizer): LogprobForm;
 }
 
 export interface AnswerRequest {
@@ -88,19 +91,21 @@ function startChoices({ model }: ServerContext, asked: AnswerRequest, signal: Ab
   }
 }
 
-async function wholeAnswer({ context, reply, asked, choices, came }: Run): Promise<void> {
+async function wholeAnswer(run: Run): Promise<void> {
+  const { context, reply, asked, choices, came } = run;
   const { form, choicesPerPrompt } = asked;
   const results = await Promise.all(
     choices.map(({ generation }) => read(generation, new TokenClock(context.latencies, came))),
   );
   reply.send({
     ...head(context, form.idPrefix, form.object),
-    choices: results.map((result, index) => form.choice(index, result)),
+    choices: results.map((result, index) => form.choice(index, result, logprobsFor(run)(result.logprobs))),
     usage: usageOf(results, choicesPerPrompt),
   });
 }
 
-async function streamAnswer({ context, reply, asked, choices, controller, came }: Run): Promise<void> {
+async function streamAnswer(run: Run): Promise<void> {
+  const { context, reply, asked, choices, controller, came } = run;
   const { form, choicesPerPrompt, includeUsage } = asked;
   reply.hijack();
   const stream = new EventStream(reply.raw, reply.getHeaders() as OutgoingHttpHeaders, controller.signal);
@@ -112,7 +117,11 @@ async function streamAnswer({ context, reply, asked, choices, controller, came }
     const results = await Promise.all(
       choices.map(async ({ index, generation }) => {
         const clock = new TokenClock(context.latencies, came);
-        const result = await read(generation, clock, (text) => send(form.piece(index, text)));
+        const logprobs = logprobsFor(run);
+        const result = await read(generation, clock, async (piece) => {
+          const told = logprobs(piece.logprobs);
+          return piece.text === '' && told === null ? false : send(form.piece(index, piece.text, told));
+        });
         await send(form.ending(index, result));
         return result;
       }),
@@ -127,15 +136,22 @@ async function streamAnswer({ context, reply, asked, choices, controller, came }
   }
 }
 
+/** Of one choice. */
+function logprobsFor({ context, asked }: Run): (tokens: readonly GeneratedToken[] | undefined) => object | null {
+  if (asked.options.logprobs === undefined) return () => null;
+  const form = asked.form.logprobs(context.model.tokenizer);
+  return (tokens = []) => form(tokens);
+}
+
 /** Reads a generation to its end, as fast as `take` takes it, which tells whether it had to wait. */
 async function read(
   generation: Generation,
   clock: TokenClock,
-  take?: (text: string) => Promise<boolean>,
+  take?: (piece: GenerationPiece) => Promise<boolean>,
 ): Promise<GenerationResult> {
-  for await (const text of generation) {
-    clock.tick();
-    if (await take?.(text)) clock.pause();
+  for await (const piece of generation.pieces()) {
+    if (piece.text !== '') clock.tick();
+    if (await take?.(piece)) clock.pause();
   }
   return generation.result;
 }

@@ -7,7 +7,7 @@ import { type AnswerForm, answer, finishReason, seedText } from './answer.js';
 import type { ServerContext } from './context.js';
 import { ApiError } from './errors.js';
 import { integer, neutral } from './fields.js';
-import { chatLogprobFields, logprobOptions } from './logprobs.js';
+import { chatLogprobFields, chatLogprobOptions, chatLogprobs } from './logprobs.js';
 import { checkModel, checkStreamOptions, generateOptions, generationFields } from './parameters.js';
 import { parseBody } from './parse-body.js';
 import { formatOptions, responseFormat } from './response-format.js';
@@ -60,16 +60,17 @@ const form: AnswerForm = {
   idPrefix: 'chatcmpl',
   object: 'chat.completion',
   chunkObject: 'chat.completion.chunk',
-  choice: (index, result) => ({
+  choice: (index, result, logprobs) => ({
     index,
     message: { role: 'assistant', content: result.text, refusal: null },
-    logprobs: null,
+    logprobs,
     finish_reason: finishReason(result),
     seed: seedText(result),
   }),
   opening: (index) => chunk(index, { role: 'assistant', content: '', refusal: null }),
-  piece: (index, text) => chunk(index, { content: text }),
+  piece: (index, text, logprobs) => ({ ...chunk(index, { content: text }), logprobs }),
   ending: (index, result) => ({ ...chunk(index, {}), finish_reason: finishReason(result), seed: seedText(result) }),
+  logprobs: chatLogprobs,
 };
 
 function chunk(index: number, delta: object): object {
@@ -88,7 +89,7 @@ export async function answerChat(context: ServerContext, body: unknown, reply: F
     seed: asked.seed,
     options: {
       ...generateOptions(asked),
-      ...logprobOptions(asked),
+      ...chatLogprobOptions(asked),
       ...formatOptions(asked.response_format),
       maxTokens: mostTokens(asked),
     },

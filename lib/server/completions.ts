@@ -7,7 +7,7 @@ import { type AnswerForm, answer, finishReason, seedText } from './answer.js';
 import type { ServerContext } from './context.js';
 import { ApiError, unsupported } from './errors.js';
 import { integer, neutral } from './fields.js';
-import { completionLogprobFields, logprobOptions } from './logprobs.js';
+import { completionLogprobFields, completionLogprobs } from './logprobs.js';
 import { checkModel, checkStreamOptions, generateOptions, generationFields, mostChoices } from './parameters.js';
 import { parseBody } from './parse-body.js';
 
@@ -37,21 +37,22 @@ const form: AnswerForm = {
   idPrefix: 'cmpl',
   object: 'text_completion',
   chunkObject: 'text_completion',
-  choice: (index, result) => ({
-    ...choice(index, result.text),
+  choice: (index, result, logprobs) => ({
+    ...choice(index, result.text, logprobs),
     finish_reason: finishReason(result),
     seed: seedText(result),
   }),
   piece: choice,
   ending: (index, result) => ({
-    ...choice(index, ''),
+    ...choice(index, '', null),
     finish_reason: finishReason(result),
     seed: seedText(result),
   }),
+  logprobs: completionLogprobs,
 };
 
-function choice(index: number, text: string): object {
-  return { index, text, logprobs: null, finish_reason: null };
+function choice(index: number, text: string, logprobs: object | null): object {
+  return { index, text, logprobs, finish_reason: null };
 }
 
 export async function answerCompletion(context: ServerContext, body: unknown, reply: FastifyReply): Promise<void> {
@@ -74,7 +75,7 @@ export async function answerCompletion(context: ServerContext, body: unknown, re
     promptParam: 'prompt',
     choicesPerPrompt: n,
     seed: asked.seed,
-    options: { ...generateOptions(asked), ...logprobOptions(asked), maxTokens },
+    options: { ...generateOptions(asked), logprobs: asked.logprobs, maxTokens },
     stream: asked.stream ?? false,
     includeUsage: asked.stream_options?.include_usage ?? false,
   });

@@ -14,12 +14,12 @@ export const responseFormat = optional(
   ),
 );
 
-/**
- * The engine does not keep its tokens to a grammar yet, so whoever asks for JSON is refused.
- *
- * @throws ApiError 400
- */
+/** @throws ApiError 400 for a schema, which the engine does not keep its tokens to */
 export function formatOptions(format: z.output<typeof responseFormat>): GenerateOptions {
   if (format === undefined || format.type === 'text') return {};
-  throw unsupported('response_format', `response_format ${format.type} is not supported yet: only text is`);
+  if (format.type === 'json_object') return { json: true };
+  throw unsupported(
+    'response_format',
+    'response_format json_schema is not supported: json_object is, without a schema',
+  );
 }

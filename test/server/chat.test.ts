@@ -190,9 +190,6 @@ describe('a chat that asks for what this server does not do', () => {
     ['tool_choice', { tool_choice: 'required' }],
     ['functions', { functions: [{ name: 'f' }] }],
     ['modalities', { modalities: ['text', 'audio'] }],
-    ['logprobs', { logprobs: true }],
-    ['top_logprobs', { top_logprobs: 5 }],
-    ['response_format', { response_format: { type: 'json_object' } }],
     ['response_format', { response_format: { type: 'json_schema', json_schema: { name: 'a', schema: {} } } }],
     ['reasoning_effort', { reasoning_effort: 'high' }],
   ])('%s is refused by name', async (param, asked) => {
@@ -228,6 +225,8 @@ describe('a chat that is wrong', () => {
     ['no text to stop at', { stop: [1] }, 'stop', 'must be a non-empty string'],
     ['no truth', { stream: 'yes' }, 'stream', 'must be true or false, is "yes"'],
     ['options for no stream', { stream_options: { include_usage: true } }, 'stream_options', 'set stream to true'],
+    ['likely tokens without probabilities', { top_logprobs: 5 }, 'top_logprobs', 'needs logprobs: set it to true'],
+    ['too many likely tokens', { logprobs: true, top_logprobs: 21 }, 'top_logprobs', 'an integer from 0 to 20, is 21'],
     ['an unknown format', { response_format: { type: 'xml' } }, 'response_format.type', 'must be one of text'],
     ['a misspelt name', { temprature: 1 }, 'temprature', 'unknown parameter temprature; did you mean temperature?'],
   ])('by %s gets an error that says where and why', async (_, asked, param, message) => {

@@ -65,7 +65,7 @@ describe('a completion by the OpenAI client', () => {
     ['its prompt again', { echo: true }, 'echo', 'echo is not supported'],
     ['text before a text', { suffix: 'end' }, 'suffix', 'suffix is not supported'],
     ['the best of many', { best_of: 4 }, 'best_of', 'best_of is not supported'],
-    ['probabilities', { logprobs: 3 }, 'logprobs', 'not supported'],
+    ['too many likely tokens', { logprobs: 21 }, 'logprobs', 'must be an integer from 0 to 20, is 21'],
     ['messages', { messages: [] }, 'messages', 'unknown parameter messages'],
     ['too much at once', { prompt: new Array(65).fill('a'), n: 2 }, 'prompt', '128 choices are the most'],
   ])('with %s gets an error that says where and why', async (_, wrong, param, message) => {

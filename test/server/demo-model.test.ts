@@ -47,6 +47,59 @@ describe('a served model', () => {
     expect(new Set(choices.map(({ message }) => message.content)).size).toBeGreaterThan(1);
   });
 
+  it('tells how likely the tokens of a chat were, at once and in a stream', async () => {
+    const model = await load(demoModel);
+    const { client } = await serve(model);
+    const asked = { ...drawn, logprobs: true, top_logprobs: 3 };
+    const { result } = model.generate(question.messages, { maxTokens: 12, temperature: 0.9, seed: 7, logprobs: 3 });
+    const { text, logprobs = [] } = await result;
+
+    const whole = (await client.chat.completions.create(asked)).choices[0]?.logprobs?.content ?? [];
+    const streamed: unknown[] = [];
+    for await (const { choices } of await client.chat.completions.create({ ...asked, stream: true })) {
+      streamed.push(...(choices[0]?.logprobs?.content ?? []));
+    }
+
+    expect(Buffer.from(whole.flatMap(({ bytes }) => bytes ?? [])).toString()).toBe(text);
+    expect(whole.map(({ logprob }) => logprob)).toEqual(logprobs.map(({ logprob }) => logprob));
+    expect(whole.map(({ top_logprobs }) => top_logprobs.map(({ logprob }) => logprob))).toEqual(
+      logprobs.map(({ top }) => top.map(({ logprob }) => logprob)),
+    );
+    expect(streamed).toEqual(whole);
+  });
+
+  it('tells the same of a completion, and where each token begins', async () => {
+    const { client } = await serve(await load(demoModel));
+    const asked = { model: modelName, prompt: 'In the beginning', max_tokens: 12, seed: 7, logprobs: 2 };
+    const { text, logprobs } = (await client.completions.create(asked)).choices[0] ?? {};
+    const streamed: unknown[] = [];
+    for await (const { choices } of await client.completions.create({ ...asked, stream: true })) {
+      streamed.push(...(choices[0]?.logprobs?.text_offset ?? []));
+    }
+    const { tokens = [], token_logprobs = [], top_logprobs = [], text_offset = [] } = logprobs ?? {};
+    expect(tokens.join('')).toBe(text);
+    tokens.forEach((token, i) => {
+      expect(text?.slice(text_offset[i]).startsWith(token)).toBe(true);
+      expect(top_logprobs[i]?.[token]).toBe(token_logprobs[i]);
+      expect(Math.max(...Object.values(top_logprobs[i] ?? {}))).toBeLessThanOrEqual(0);
+    });
+    expect(streamed).toEqual(text_offset);
+  });
+
+  it('says JSON where it is asked to', async () => {
+    const { client } = await serve(await load(demoModel));
+    const { choices } = await client.chat.completions.create({
+      ...question,
+      response_format: { type: 'json_object' },
+      n: 8,
+      seed: 1,
+      max_tokens: 300,
+    });
+    const complete = choices.filter(({ finish_reason }) => finish_reason === 'stop');
+    expect(complete.length).toBeGreaterThan(0);
+    for (const { message } of complete) expect(JSON.parse(message.content ?? '')).toBeTypeOf('object');
+  });
+
   it('is counted: every use of an expert, and bytes that were read in a small memory', async () => {
     const ram = await memoryBudget(4);
     const model = await load(demoModel, { ram });
