@@ -14,8 +14,11 @@ export interface StatusPageData {
   /** Between two looks of the server at itself, and how many are shown. */
   everySeconds: number;
   most: number;
-  /** Layers with experts whose use is counted: none where all experts are in memory. */
+  /** Layers with experts, and experts of each. */
   layers: number;
+  experts: number;
+  /** All experts are in memory: there are no hits and misses to show. */
+  resident: boolean;
   /** There is a tier above the process's memory. */
   device: boolean;
   memory: { name: string; bytes: number }[];
@@ -62,7 +65,9 @@ function statusHtml({ model: { info }, settings }: ServerContext): string {
   const data: StatusPageData = {
     everySeconds: lookMs / 1000,
     most: mostLooks,
-    layers: resident ? 0 : info.expertLayers,
+    layers: info.expertLayers,
+    experts: info.experts,
+    resident,
     device: (info.memory.deviceBytes ?? 0) > 0,
     memory: memoryParts(info),
   };
@@ -77,7 +82,11 @@ function statusHtml({ model: { info }, settings }: ServerContext): string {
     '<h2>Experts</h2>',
     resident
       ? '<p>All experts are in memory: nothing is read, and nothing is missed.</p>'
-      : expertSections(info.expertLayers),
+      : hitSections(info.expertLayers),
+    '<div class="pair">',
+    usesSection(info),
+    ...(resident ? [] : [inMemorySection(info)]),
+    '</div>',
   ].join('\n');
   return page({ title: `moeflow: ${settings.modelName}`, body, data, script: statusScript });
 }
@@ -108,7 +117,7 @@ function memoryParts({ memory }: ModelInfo): StatusPageData['memory'] {
   ].filter(({ bytes }) => bytes > 0);
 }
 
-function expertSections(layers: number): string {
+function hitSections(layers: number): string {
   const scale = [0, 0.25, 0.5, 0.75, 0.9, 1]
     .map((share) => `<span><i data-share="${share}"></i>${100 * share} %</span>`)
     .join('');
@@ -117,15 +126,37 @@ function expertSections(layers: number): string {
 <p>The hit rate is the share of the experts that layers asked for which were in memory.</p>
 <div class="pair">
 ${chartPlace('hits', 'Hit rate')}
-<div>
-<h2>Hit rate by layer</h2>
+${heatPlace('layers', 'Hit rate by layer', layers, [`${(mostLooks * lookMs) / 60_000} minutes ago`, 'now'], scale)}
+</div>`;
+}
+
+function usesSection({ expertLayers, experts, expertsUsed }: ModelInfo): string {
+  // No load is above that of an expert that every token uses.
+  const scale = [0, 0.5, 1, 2, 4, 8, 16]
+    .filter((load) => load <= Math.max(1, experts / expertsUsed))
+    .map(
+      (load) =>
+        `<span><i data-load="${load}"></i>${load === 1 ? 'the mean' : load === 0 ? 'not used' : `${load} times`}</span>`,
+    );
+  return heatPlace('uses', 'Uses of the experts', expertLayers, columnsOf(experts), scale.join(''));
+}
+
+function inMemorySection({ expertLayers, experts }: ModelInfo): string {
+  const scale = '<span><i data-share="0"></i>in the file</span><span><i data-share="0.75"></i>in memory</span>';
+  return heatPlace('held', 'Experts in memory now', expertLayers, columnsOf(experts), scale);
+}
+
+const columnsOf = (experts: number): [string, string] => ['expert 0', `expert ${experts - 1}`];
+
+function heatPlace(id: string, title: string, layers: number, columns: [string, string], scale: string): string {
+  return `<div>
+<h2>${title}</h2>
 <div class="heat">
 <div class="rows"><span>layer 0</span><span>layer ${layers - 1}</span></div>
-<canvas id="layers" role="img" aria-label="Hit rate of ${layers} layers over time"></canvas>
-<div class="columns"><span>${(mostLooks * lookMs) / 60_000} minutes ago</span><span>now</span></div>
+<canvas id="${id}" role="img" aria-label="${title}: ${layers} layers"></canvas>
+<div class="columns"><span>${columns[0]}</span><span>${columns[1]}</span></div>
 </div>
 <div class="scale">${scale}</div>
-<output id="layers-said">Point at a cell to read it.</output>
-</div>
+<output id="${id}-said">Point at a cell to read it.</output>
 </div>`;
 }

@@ -53,6 +53,10 @@ function live(id, label, top, lines) {
 }
 const perSecond = (_, value) => (value == null ? '–' : digits(value) + '/s');
 const share = (_, value) => percent(value);
+const paper = () => (dark.matches ? [13, 17, 23] : [255, 255, 255]);
+const shade = (rate) => (rate === null ? paper() : heat(rate >= 1 ? 1e9 : rate / (1 - rate)));
+const nameOf = (layer, expert) => 'layer ' + layer + ', expert ' + expert + ': ';
+let experts = { uses: [], inMemory: [] };
 const draws = [
   live('speed', 'tokens per second', undefined, [
     { name: 'generated', value: perSecond, of: ({ rate }) => rate.generated },
@@ -63,7 +67,7 @@ const draws = [
     { name: 'waiting', of: ({ waiting }) => waiting },
   ]),
 ];
-if (data.layers > 0) {
+if (!data.resident) {
   const hundred = (value) => (value === null ? null : 100 * value);
   draws.push(live('hits', 'hit rate, %', 100, [
     { name: 'memory', value: share, of: ({ rate }) => hundred(rate.memory) },
@@ -71,16 +75,31 @@ if (data.layers > 0) {
   ]));
   // The newest look is the rightmost column.
   const rateAt = (layer, column) => looks[looks.length - data.most + column]?.rate.layers[layer] ?? null;
-  const paper = () => (dark.matches ? [13, 17, 23] : [255, 255, 255]);
-  const shade = (rate) => (rate === null ? paper() : heat(rate >= 1 ? 1e9 : rate / (1 - rate)));
   heatMap('layers', data.most, data.layers, (i) => shade(rateAt(Math.floor(i / data.most), i % data.most)), (layer, column) => {
     const rate = rateAt(layer, column);
     const ago = (data.most - 1 - column) * data.everySeconds;
     return 'layer ' + layer + ', ' + ago + ' s ago: ' + (rate === null ? 'nothing asked for' : percent(100 * rate));
   });
-  redrawn(() => document.querySelectorAll('[data-share]').forEach((key) => {
-    key.style.background = 'rgb(' + shade(Number(key.dataset.share)).join(',') + ')';
-  }));
+  heatMap('held', data.experts, data.layers, (i) => shade(experts.inMemory[i] ? 0.75 : 0), (layer, expert) =>
+    nameOf(layer, expert) + (experts.inMemory[layer * data.experts + expert] ? 'in memory' : 'in the file'));
+}
+// Of each layer's experts, as a multiple of the layer's mean.
+let loads = [];
+heatMap('uses', data.experts, data.layers, (i) => heat(loads[i] ?? 0), (layer, expert) => {
+  const i = layer * data.experts + expert;
+  return nameOf(layer, expert) + count(experts.uses[i] ?? 0) + ' tokens, ' + digits(loads[i] ?? 0) + ' times the mean';
+});
+redrawn(() => document.querySelectorAll('[data-share], [data-load]').forEach((key) => {
+  const { share, load } = key.dataset;
+  key.style.background = 'rgb(' + (share === undefined ? heat(Number(load)) : shade(Number(share))).join(',') + ')';
+}));
+
+function loadsOf(uses) {
+  const layers = Array.from({ length: data.layers }, (_, layer) => uses.slice(layer * data.experts, (layer + 1) * data.experts));
+  return layers.flatMap((layer) => {
+    const mean = layer.reduce((sum, one) => sum + one, 0) / data.experts || 1;
+    return layer.map((one) => one / mean);
+  });
 }
 
 function drawMemory({ stats: { scheduling } }) {
@@ -130,8 +149,10 @@ function take(status) {
   for (const look of status.looks) looks.push({ ...look, rate: rates(look, looks[looks.length - 1]) });
   looks = looks.slice(-data.most);
   say(status);
+  experts = status.experts;
+  loads = loadsOf(experts.uses);
   drawMemory(status);
-  if (data.layers > 0) drawTiers(status);
+  if (!data.resident) drawTiers(status);
   for (const draw of draws) draw();
   for (const redraw of redraws) redraw();
 }

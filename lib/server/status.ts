@@ -16,13 +16,19 @@ export interface ServerStatus {
   /** How memory is spent, in bytes. */
   memory: MemoryUse;
   stats: ModelStats;
+  /** [layers][experts], flat: how many tokens have used each expert, and 1 for those that are in memory now. */
+  experts: { uses: number[]; inMemory: number[] };
   /** What was seen every two seconds in the last five minutes, or after the time that was asked for. */
   looks: Look[];
 }
 
-/** @param since milliseconds since 1970 */
-export function serverStatus(context: ServerContext, since: number): ServerStatus {
+/**
+ * @param since milliseconds since 1970
+ * @throws DisposedError
+ */
+export async function serverStatus(context: ServerContext, since: number): Promise<ServerStatus> {
   const { model, settings, requests, history, started } = context;
+  const { uses, inMemory } = await model.expertUses();
   return {
     model: settings.modelName,
     time: Date.now(),
@@ -31,6 +37,7 @@ export function serverStatus(context: ServerContext, since: number): ServerStatu
     residentBytes: process.memoryUsage.rss(),
     memory: model.info.memory,
     stats: model.stats(),
+    experts: { uses: [...uses], inMemory: [...inMemory] },
     looks: history.since(since),
   };
 }

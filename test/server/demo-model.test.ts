@@ -104,7 +104,7 @@ describe('a served model', () => {
     const ram = await memoryBudget(4);
     const model = await load(demoModel, { ram });
     const { client, url } = await serve(model);
-    await client.chat.completions.create(drawn);
+    const { usage } = await client.chat.completions.create(drawn);
     const text = await (await fetch(`${url}/metrics`)).text();
     const value = (name: string) =>
       Number(new RegExp(`^moeflow_expert_${name}{tier="memory"} (.+)$`, 'm').exec(text)?.[1]);
@@ -117,5 +117,10 @@ describe('a served model', () => {
     const status = (await (await fetch(`${url}/status.json`)).json()) as ServerStatus;
     expect(status.stats.experts.misses).toBe(experts.misses);
     expect(status.looks[0]?.layers).toHaveLength(8);
+    const sum = (values: number[]) => values.reduce((a, b) => a + b, 0);
+    // Each token uses 4 experts in each of 8 layers, but the last one that was generated, which no step has read.
+    expect(sum(status.experts.uses)).toBe(4 * 8 * ((usage?.prompt_tokens ?? 0) + (usage?.completion_tokens ?? 0) - 1));
+    expect(sum(status.experts.inMemory)).toBeGreaterThan(0);
+    expect(sum(status.experts.inMemory)).toBeLessThanOrEqual(experts.slots);
   });
 });

@@ -99,6 +99,8 @@ describe.runIf(chromium)('the status page in a browser', () => {
     // Speed, requests and hit rate.
     expect(page.html.match(/class="u-over"/g)).toHaveLength(3);
     expect(page.html).toMatch(/<canvas id="layers"[^>]*width="150" height="3"/);
+    for (const id of ['uses', 'held'])
+      expect(page.html).toMatch(new RegExp(`<canvas id="${id}"[^>]*width="2" height="3"`));
     expect(page.html).toMatch(/<td>memory<\/td><td>2<\/td><td>1\.00 MiB<\/td><td>50\.0 %<\/td>/);
     expect(page.html).toMatch(/data-share="0.5" style="background: rgb\(\d+, \d+, \d+\)/);
   });
@@ -109,5 +111,6 @@ describe.runIf(chromium)('the status page in a browser', () => {
     expect(page.console).toEqual([]);
     expect(page.html).toContain('All experts are in memory');
     expect(page.html.match(/class="u-over"/g)).toHaveLength(2);
+    expect(page.html.match(/<canvas id="\w+"/g)).toEqual(['<canvas id="uses"']);
   });
 });
