@@ -68,6 +68,15 @@ export * as placement from './placement/index.js';
 export { cacheReport } from './report/cache-report.js';
 export { planReport } from './report/plan-report.js';
 export { routeSet } from './scheduling/regroup/expert-sets.js';
+export { addToHabit, habitSet } from './scheduling/regroup/habit.js';
+export {
+  firstTurns,
+  type NextBatch,
+  type NextBatchOptions,
+  nextBatch,
+  type ReadySequence,
+  type Turns,
+} from './scheduling/regroup/next-batch.js';
 export { type Regrouping, type RegroupMethod, type RegroupOptions, regroup } from './scheduling/regroup/regroup.js';
 export { RegroupWorkspace } from './scheduling/regroup/workspace.js';
 export type { SchedulingStats } from './scheduling/stats.js';
