@@ -12,6 +12,12 @@ export {
   type TrainedPrediction,
 } from './cache-sim/options.js';
 export {
+  type CompareGroupingsOptions,
+  compareGroupings,
+  type GroupingRow,
+  type PredictedSet,
+} from './cache-sim/regroup.js';
+export {
   type CacheSimulation,
   type CacheSimulationOptions,
   type RouteTrace,

@@ -113,10 +113,10 @@ export async function compareCaches(trace: Trace, options: CompareCachesOptions)
   }
 }
 
-type Chosen = ReturnType<typeof checkedOptions>;
+export type Chosen = ReturnType<typeof checkedOptions>;
 
 /** @throws InvalidFileError for a predictor of another model */
-async function trainedPrediction({ predictor, leastProbability }: NonNullable<Chosen['trained']>, trace: Trace) {
+export async function trainedPrediction({ predictor, leastProbability }: NonNullable<Chosen['trained']>, trace: Trace) {
   const { readFitting, checkFits } = await import('../../predictor/fits.js');
   const read = typeof predictor === 'string' ? await readFitting(predictor, trace) : predictor;
   if (typeof predictor !== 'string') checkFits(predictor, trace, 'prediction.predictor');
@@ -137,7 +137,7 @@ function formerFor(trace: Trace, chosen: Chosen, batch: number, summary: RouteSu
 }
 
 /** Of one policy, at all capacities: policies work beside each other, on several processors. */
-function simulatorFor(
+export function simulatorFor(
   trace: Trace,
   { order, madeUp, trained, cost, expertBytes }: Omit<Chosen, 'trained'> & Pick<NativeSimulatorOptions, 'trained'>,
   policy: SimulatedPolicy,
@@ -159,7 +159,7 @@ function simulatorFor(
   return new (nativeAddon().CacheSimulator)(options, flag);
 }
 
-async function simulate(
+export async function simulate(
   simulators: readonly NativeCacheSimulator[],
   steps: ReturnType<StepFormer['add']>,
 ): Promise<void> {
@@ -175,7 +175,7 @@ async function summaryOf(trace: Trace, chosen: Chosen): Promise<RouteSummary> {
   return summary;
 }
 
-function rowOf(
+export function rowOf(
   { policy, scope, batch, capacity }: { policy: SimulatedPolicy; scope: Scope; batch: number; capacity: Capacity },
   phase: 'prefill' | 'decode',
   counts: NativePhaseCounts,

@@ -114,7 +114,7 @@ const optionChecks = {
   signal: check.signal,
 };
 
-const trainedChecks = {
+export const trainedChecks = {
   predictor: (value: unknown, name: string) => {
     const isPredictor = typeof value === 'object' && typeof (value as Predictor | null)?.weights === 'object';
     if (typeof value !== 'string' && !isPredictor) {

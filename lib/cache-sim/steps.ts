@@ -81,7 +81,7 @@ export function stepsAsRecorded({ layers, k }: TraceHeader, promptTokens: number
 }
 
 /** So many tokens at most in what is handed on at once. */
-const pieceTokens = 8192;
+export const pieceTokens = 8192;
 
 /**
  * In groups of `batch` sequences, in the order in which they begin, one group after another. In a group, sequences that
@@ -154,7 +154,7 @@ interface Part {
 }
 
 /** One token. */
-interface Taken {
+export interface Taken {
   sequence: number;
   id: number;
   route: Int32Array;
@@ -226,7 +226,7 @@ function* stepsOfGroup(group: BufferedSequence[], promptTokens: number, row: num
 }
 
 /** Steps that are handed on together. */
-class Piece {
+export class Piece {
   tokens = 0;
   private routes: Int32Array;
   private readonly stepTokens: number[] = [];
