@@ -78,7 +78,7 @@ function groupText(rows: readonly CacheRow[]): string {
   return `\n${formatCount(tokens)} ${what}${sideBySide}\n${table}`;
 }
 
-function sizeText({ slots, scope, share, capacityBytes }: CacheRow): string {
+export function sizeText({ slots, scope, share, capacityBytes }: CacheRow): string {
   const places = `${formatCount(slots)}${scope === 'layer' ? ' per layer' : ''}, ${formatShare(share)}`;
   return capacityBytes === null ? places : `${formatBytes(capacityBytes)}: ${places}`;
 }

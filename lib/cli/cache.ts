@@ -8,6 +8,7 @@ import { type CompareCachesOptions, compareCaches } from '../index.js';
 import { cacheReport } from '../report/cache-report.js';
 import type { Holdout } from '../trace/holdout.js';
 import { openTrace } from '../trace/open.js';
+import { addRegroupFlags, checkNoRegroupFlags, type RegroupFlags, regroupByFlags } from './cache-regroup.js';
 import { cacheTable } from './cache-table.js';
 import { UsageError } from './failure.js';
 import { holdout } from './holdout.js';
@@ -17,7 +18,7 @@ import { bandwidth, decimal, integer, integers, policyNames, seed, size, sizes }
 import { print } from './output.js';
 import { addOpenFlags, type OpenFlags, openOptions } from './trace/open-flags.js';
 
-interface CacheFlags extends OpenFlags {
+export interface CacheFlags extends OpenFlags, RegroupFlags {
   slots?: number[];
   bytes?: number[];
   policy?: SimulatedPolicy[];
@@ -74,7 +75,9 @@ export function addCache(program: Command): void {
     .option('--seed <n>', 'of the random choices (default: 0)', seed)
     .optionsGroup('What a trained predictor is worth:')
     .option('--predictor <file>', 'made by moeflow predictor train')
-    .option('--least-probability <p>', 'what is less probable is not fetched (default: 0.5)', decimal(0, 1))
+    .option('--least-probability <p>', 'what is less probable is not fetched (default: 0.5)', decimal(0, 1));
+  addRegroupFlags(command);
+  command
     .optionsGroup('What it costs:')
     .option('--bandwidth <size/s>', 'of reads, as in 2GB/s', bandwidth)
     .option('--expert-time <us>', 'microseconds to compute one expert (default: 0)', decimal(0, 1e12))
@@ -89,12 +92,15 @@ Examples:
   $ moeflow cache routes/ --slots 32,64,128
   $ moeflow cache routes/ --bytes 2GiB,4GiB --policy plec,lru,belady --batch 1,4,16
   $ moeflow cache routes/ --slots 64 --recall 0.8 --precision 0.6 --bandwidth 2GB/s --expert-time 150
-  $ moeflow cache trace.csv --slots 8,16,24 --scope layer --phase decode --html report.html`,
+  $ moeflow cache trace.csv --slots 8,16,24 --scope layer --phase decode --html report.html
+  $ moeflow cache routes/ --regroup --sequences 16 --batch 8 --slots 64 --predictor qwen3.predictor`,
     )
     .action((paths: string[], flags: CacheFlags) => interruptible((signal) => cache(paths, flags, signal)));
 }
 
 async function cache(paths: string[], flags: CacheFlags, signal: AbortSignal): Promise<void> {
+  if (flags.regroup) return regroupByFlags(paths, flags, signal);
+  checkNoRegroupFlags(flags);
   const options = await cacheOptions(flags);
   const trace = await openTrace(paths, openOptions(flags));
   const rows = await compareCaches(trace, { ...options, signal });
