@@ -24,42 +24,44 @@ export function exchange(workspace: RegroupWorkspace, most: number): void {
 }
 
 function findBest(workspace: RegroupWorkspace, best: Best): void {
-  const { sequences, batchOf, growth, alone } = workspace;
-  let [bestBound, first, second] = [0, -1, -1];
+  const { sequences, batchOf } = workspace;
+  best.change = 0;
+  let least = 0;
+  let [likelyA, likelyB] = [-1, -1];
   for (let a = 0; a < sequences; a++) {
-    const batchOfA = batchOf[a] as number;
-    const row = batchOfA * sequences;
-    const aloneA = alone[a] as number;
     for (let b = a + 1; b < sequences; b++) {
-      const batchOfB = batchOf[b] as number;
-      if (batchOfB === batchOfA) continue;
-      const bound =
-        (growth[batchOfB * sequences + a] as number) + (growth[row + b] as number) - aloneA - (alone[b] as number);
-      if (bound < bestBound) {
-        bestBound = bound;
-        first = a;
-        second = b;
-      }
+      if (batchOf[a] === batchOf[b]) continue;
+      const bound = leastChange(workspace, a, b);
+      if (bound >= least) continue;
+      least = bound;
+      likelyA = a;
+      likelyB = b;
     }
   }
-  best.change = 0;
-  if (bestBound === 0) return;
-  consider(workspace, first, second, bestBound, best);
+  if (likelyA < 0) return;
+  consider(workspace, likelyA, likelyB, best);
   for (let a = 0; a < sequences; a++) {
-    const batchOfA = batchOf[a] as number;
-    const row = batchOfA * sequences;
-    const aloneA = alone[a] as number;
     for (let b = a + 1; b < sequences; b++) {
-      const batchOfB = batchOf[b] as number;
-      if (batchOfB === batchOfA) continue;
-      const bound =
-        (growth[batchOfB * sequences + a] as number) + (growth[row + b] as number) - aloneA - (alone[b] as number);
-      if (bound <= best.change) consider(workspace, a, b, bound, best);
+      if (batchOf[a] !== batchOf[b] && leastChange(workspace, a, b) <= best.change) consider(workspace, a, b, best);
     }
   }
 }
 
-function consider(workspace: RegroupWorkspace, a: number, b: number, bound: number, best: Best): void {
+/**
+ * By how much the exchange of two sequences of different batches changes what is activated, if no expert that both use is
+ * used by one of them alone in its batch; else it is more, by {@link keptByBoth}. So it is a bound from below.
+ */
+function leastChange({ growth, alone, sequences, batchOf }: RegroupWorkspace, a: number, b: number): number {
+  return (
+    (growth[(batchOf[b] as number) * sequences + a] as number) +
+    (growth[(batchOf[a] as number) * sequences + b] as number) -
+    (alone[a] as number) -
+    (alone[b] as number)
+  );
+}
+
+function consider(workspace: RegroupWorkspace, a: number, b: number, best: Best): void {
+  const bound = leastChange(workspace, a, b);
   const isEarlier = a < best.a || (a === best.a && b < best.b);
   if (bound === best.change && !isEarlier) return;
   const change = bound + keptByBoth(workspace, a, b);
