@@ -76,7 +76,7 @@ export class Generation implements AsyncIterable<string> {
     });
     // Whoever only iterates gets the error there; it must not also count as unhandled.
     this.result.catch(() => {});
-    this.#request = new Request(request, this.#listener());
+    this.#request = new Request(request, this.#listener(), scheduler.habit());
     this.#start();
   }
 

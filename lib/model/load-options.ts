@@ -3,6 +3,7 @@
 import { type Policy, policies } from '../experts/policies.js';
 import type { NativeLoadOptions } from '../native.js';
 import { check, checkOptions } from '../options.js';
+import { type SchedulingChoice, schedulingChoices } from '../scheduling/turns.js';
 import { parseSize } from '../sizes.js';
 
 export interface LoadProgress {
@@ -44,6 +45,11 @@ export interface LoadModelOptions {
   maxSequences?: number;
   /** Of these, those that one step generates a token for, at most. Default: all. */
   sequencesPerStep?: number;
+  /**
+   * Which of them that is: `fifo`, those that have waited longest; `regroup`, those that use the same experts, in turns of a few steps
+   * (ExpertFlow's token scheduler); `auto` (default), whichever is faster, which it tries now and then.
+   */
+  scheduling?: SchedulingChoice;
   /** Generations that wait, at most: one more is a QueueFullError. Default 10000. */
   maxQueued?: number;
   /**
@@ -91,6 +97,7 @@ const checks = {
   maxSequences: check.integer(1, 2 ** 16),
   sequencesPerStep: check.integer(1, 2 ** 16),
   maxQueued: check.integer(0, 2 ** 24),
+  scheduling: check.oneOf(...schedulingChoices),
   kvCacheTokens: check.integer(1, 2 ** 40),
   kvType: check.oneOf('auto', 'f16', 'f32'),
   ram: check.size,

@@ -41,6 +41,8 @@ export interface PlannedItem<Request> {
 
 export interface StepPlan<Request> {
   items: PlannedItem<Request>[];
+  /** Whether more could have generated than the step takes. */
+  chosen?: boolean;
   /** Somebody has to give up his blocks, and read his tokens again later, before there can be a plan. */
   pause?: Request;
 }
@@ -53,14 +55,17 @@ export interface StepPlan<Request> {
  * @param begun have a sequence, and with it blocks of the key/value cache; in the order of their rights: by priority, then by
  * arrival
  * @param waiting have none; in the same order
+ * @param choose of those that generate, in the same order, whose turn it is, if not all can go into the step
  */
 export function planStep<Request extends Candidate>(
   begun: readonly Request[],
   waiting: readonly Request[],
   limits: StepLimits,
+  choose: (generating: Request[], most: number) => Request[] = longestWaiting,
 ): StepPlan<Request> {
   const underWay = begun.filter(({ stalled }) => !stalled);
-  const generating = turnsOf(underWay.filter(isGenerating), Math.min(limits.tokens, limits.sequencesPerStep));
+  const ready = underWay.filter(isGenerating);
+  const generating = choose(ready, Math.min(limits.tokens, limits.sequencesPerStep));
   const prompts = underWay.filter((request) => !isGenerating(request));
   const blocks = new Blocks(limits);
 
@@ -76,7 +81,7 @@ export function planStep<Request extends Candidate>(
     ...promptItems([...prompts.map((request) => ({ request })), ...beginning.items], items.length, limits, blocks),
   );
   if (items.length === 0 && prompts.length > 0) return pauseOneOf(begun);
-  return { items };
+  return generating.length < ready.length ? { items, chosen: true } : { items };
 }
 
 /** Its next step draws a token. */
@@ -84,7 +89,11 @@ function isGenerating({ tokens, read }: Candidate): boolean {
   return tokens.length - read === 1;
 }
 
-function turnsOf<Request extends Candidate>(generating: Request[], most: number): Request[] {
+/** Those of the highest priority, and among equals those whose last turn is longest ago. */
+export function longestWaiting<Request extends Pick<Candidate, 'priority' | 'lastTurn'>>(
+  generating: Request[],
+  most: number,
+): Request[] {
   if (generating.length <= most) return generating;
   return [...generating].sort((a, b) => b.priority - a.priority || a.lastTurn - b.lastTurn).slice(0, most);
 }

@@ -4,6 +4,7 @@ import { noStepCounters, sumOfSteps } from '../experts/stats.js';
 import type { TokenConstraint } from '../generation/constraint.js';
 import type { NativeSampling, NativeStepCounters, NativeStepItem, NativeStepItemResult } from '../native.js';
 import type { Candidate, PlannedItem } from './plan.js';
+import type { Habit } from './turns.js';
 
 /** What the scheduler reports to whoever asked. Nothing follows `onEnd` or `onError`. */
 export interface RequestListener {
@@ -51,6 +52,10 @@ export class Request implements Candidate {
   lastTurn = -1;
   /** In the order of arrival. */
   readonly number: number;
+  /** What experts it uses by habit, where somebody wants to know. */
+  readonly habit: Habit | undefined;
+  /** The experts of the last token that was generated for it in a step. */
+  route: Int32Array | undefined;
   over = false;
   distinctExperts = 0;
   /** Over the steps that this request took part in, alone or with others. */
@@ -70,10 +75,12 @@ export class Request implements Candidate {
   /** Tokens that were read for the first time: after a pause they are read again. */
   #reported = 0;
 
-  constructor(options: RequestOptions, listener: RequestListener) {
+  /** @param habit to be learned on the way */
+  constructor(options: RequestOptions, listener: RequestListener, habit?: Habit) {
     this.prompt = options.prompt;
     this.priority = options.priority ?? 0;
     this.number = requests++;
+    this.habit = habit;
     this.mayShare = !options.routing && options.logitsFrom === undefined;
     this.#options = options;
     this.#listener = listener;
@@ -114,7 +121,7 @@ export class Request implements Candidate {
       tokens: this.#tokens.subarray(this.read, end),
       ...(draws ? { sample: sampling, allowed: constraint?.allowed(), likely } : {}),
       logitsFrom: logitsFrom !== undefined && logitsFrom < end ? Math.max(0, logitsFrom - this.read) : undefined,
-      routing,
+      routing: routing || (draws && this.habit !== undefined),
     };
   }
 
@@ -137,7 +144,8 @@ export class Request implements Candidate {
   /** What is new of a step's tokens, of which the first `known` ones were read before. */
   #report({ experts, weights, logits }: NativeStepItemResult, known: number, count: number): void {
     const { onRouting, onLogits } = this.#listener;
-    if (experts && weights && known < count) {
+    if (experts) this.#learn(experts, count);
+    if (this.#options.routing && experts && weights && known < count) {
       const at = (experts.length / count) * known;
       onRouting?.call(this.#listener, experts.subarray(at), weights.subarray(at));
     }
@@ -146,6 +154,11 @@ export class Request implements Candidate {
       const row = logits.length / rows;
       onLogits?.call(this.#listener, logits.subarray(row * Math.max(0, known - (count - rows))));
     }
+  }
+
+  #learn(experts: Int32Array, count: number): void {
+    this.habit?.add(experts);
+    this.route = count === 1 ? experts : undefined;
   }
 
   #take({ token, likelyTokens, logProbabilities }: NativeStepItemResult): void {

@@ -7,6 +7,7 @@ import { firstPace, nextPace, type PromptPace } from './prompt-pace.js';
 import type { Request } from './request.js';
 import type { SchedulerSettings } from './settings.js';
 import { noSchedulingCounts, type SchedulingStats } from './stats.js';
+import { type Habit, Turns } from './turns.js';
 
 export class Scheduler {
   readonly #addon: NativeAddon;
@@ -16,16 +17,23 @@ export class Scheduler {
   readonly #begun: Request[] = [];
   readonly #waiting: Request[] = [];
   readonly #counts = noSchedulingCounts();
+  readonly #turns: Turns;
   #running: Promise<void> | undefined;
   #wake: (() => void) | undefined;
   #step: { requests: Request[]; flag: NativeCancelFlag } | undefined;
-  #turns = 0;
+  #turn = 0;
   #pace: PromptPace = firstPace;
 
   constructor(addon: NativeAddon, model: NativeModel, settings: SchedulerSettings) {
     this.#addon = addon;
     this.#model = model;
     this.#settings = settings;
+    this.#turns = new Turns(settings.choice, settings.shape);
+  }
+
+  /** For a request to come. */
+  habit(): Habit | undefined {
+    return this.#turns.habit();
   }
 
   /**
@@ -67,6 +75,7 @@ export class Scheduler {
     const { blocks, blockTokens } = this.#settings;
     return {
       ...this.#counts,
+      ...this.#turns.stats(),
       running: this.#begun.length,
       waiting: this.#waiting.length,
       kvCacheTokens: blocks * blockTokens,
@@ -78,12 +87,22 @@ export class Scheduler {
     for (;;) {
       await this.#retire();
       if (this.#begun.length + this.#waiting.length === 0) break;
-      const { items, pause } = planStep(this.#begun, this.#waiting, this.#limits());
-      if (pause) await this.#pause(pause);
-      else if (items.length > 0) await this.#runStep(items);
-      else if (this.#begun.every(({ over }) => !over)) await new Promise<void>((wake) => (this.#wake = wake));
+      try {
+        await this.#next();
+      } catch (error) {
+        // A fault of ours: whoever waits must hear of it, and the process must not end.
+        for (const request of [...this.#waiting, ...this.#begun]) this.cancel(request, fromNative(error));
+      }
     }
     this.#running = undefined;
+  }
+
+  async #next(): Promise<void> {
+    const choose = (ready: Request[], most: number) => this.#turns.choose(ready, most);
+    const { items, pause, chosen } = planStep(this.#begun, this.#waiting, this.#limits(), choose);
+    if (pause) await this.#pause(pause);
+    else if (items.length > 0) await this.#runStep(items, chosen === true);
+    else if (!this.#begun.some(isOver)) await new Promise<void>((wake) => (this.#wake = wake));
   }
 
   #limits(): StepLimits {
@@ -133,7 +152,7 @@ export class Scheduler {
     this.#counts.sharedTokens += shared;
   }
 
-  async #runStep(plan: PlannedItem<Request>[]): Promise<void> {
+  async #runStep(plan: PlannedItem<Request>[], chosen: boolean): Promise<void> {
     const requests = plan.map((item) => item.request);
     const flag = new this.#addon.CancelFlag();
     this.#step = { requests, flag };
@@ -143,7 +162,7 @@ export class Scheduler {
       const items = plan.filter(({ request }) => request.sequence !== undefined);
       if (items.every(({ request }) => request.over)) return;
       this.#counts.steps++;
-      for (const { request } of items) request.lastTurn = this.#turns++;
+      for (const { request } of items) request.lastTurn = this.#turn++;
       const result = await this.#model.step(
         items.map((item) => item.request.stepItem(item)),
         flag,
@@ -153,6 +172,10 @@ export class Scheduler {
         const item = result.items[i];
         if (item && !request.over) request.accept(tokens, item, result.spent);
       });
+      // Steps that read prompts too say nothing of who should generate together.
+      const isPure = items.every(({ tokens, request }) => tokens === 1 && request.route);
+      const routes = isPure ? items.map(({ request }) => request.route as Int32Array) : [];
+      this.#turns.stepped(chosen, result.spent.seconds, routes);
     } catch (error) {
       // After a cancelled step every sequence is as before, so those that are not over simply try again.
       if ((error as { code?: string }).code === 'CANCELLED' && requests.some(isOver)) return;

@@ -1,5 +1,7 @@
 /** What has become of the requests to a model. */
 
+import type { TurnStats } from './turns.js';
+
 export interface SchedulingCounts {
   /** Steps that the engine was asked for. */
   steps: number;
@@ -12,7 +14,7 @@ export interface SchedulingCounts {
   pauses: number;
 }
 
-export interface SchedulingStats extends SchedulingCounts {
+export interface SchedulingStats extends SchedulingCounts, TurnStats {
   /** Requests that have begun, and those that wait to. */
   running: number;
   waiting: number;

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { loadModel, type Model } from '../../lib/index.js';
+import { type LoadModelOptions, loadModel, type Model } from '../../lib/index.js';
 import { demoModel } from '../support/fixtures.js';
 import { memoryBudget } from '../support/models.js';
 
@@ -28,11 +28,12 @@ describe('generations at once', () => {
     await model.dispose();
   });
 
-  const settings = {
+  const settings: Record<string, LoadModelOptions> = {
     'with room for all': { kvCacheTokens: 16 * 256 },
     'with room for one in the key/value cache': { kvCacheTokens: 256 },
     'of which few are under way': { maxSequences: 3 },
     'of which a step serves few': { sequencesPerStep: 2 },
+    'regrouped by the experts that they share': { sequencesPerStep: 4, scheduling: 'regroup' },
     'with small steps': { batchTokens: 24, kvCacheTokens: 1024 },
   };
   for (const [name, options] of Object.entries(settings)) {

@@ -154,6 +154,7 @@ describe('an option of loadModel', () => {
     [{ batchTokens: 0 }, 'batchTokens must be an integer'],
     [{ maxSequences: 0 }, 'maxSequences must be an integer'],
     [{ sequencesPerStep: '4' }, 'sequencesPerStep must be an integer'],
+    [{ scheduling: 'lifo' }, 'scheduling must be one of auto, fifo, regroup, is "lifo"'],
     [{ maxQueued: -1 }, 'maxQueued must be an integer'],
     [{ contextLength: 64, kvCacheTokens: 63 }, 'kvCacheTokens must be at least the contextLength, 64, is 63'],
     [{ kvType: 'q8' }, 'kvType must be one of auto, f16, f32, is "q8"'],
