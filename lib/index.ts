@@ -86,6 +86,7 @@ export {
 export { type Regrouping, type RegroupMethod, type RegroupOptions, regroup } from './scheduling/regroup/regroup.js';
 export { RegroupWorkspace } from './scheduling/regroup/workspace.js';
 export type { SchedulingStats } from './scheduling/stats.js';
+export { type SchedulingChoice, schedulingChoices } from './scheduling/turns.js';
 export { type EncodeOptions, Tokenizer } from './tokenizer/index.js';
 export { type OpenTraceOptions, openTrace, traceFormats } from './trace/open.js';
 export { type Recording, type RecordOptions, recordTrace } from './trace/record.js';

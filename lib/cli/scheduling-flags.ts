@@ -1,12 +1,12 @@
 /** The flags that decide how many requests are taken on at a time. */
 
-import type { Command } from 'commander';
-import type { LoadModelOptions } from '../index.js';
+import { type Command, Option } from 'commander';
+import { type LoadModelOptions, schedulingChoices } from '../index.js';
 import { integer } from './numbers.js';
 
 export type SchedulingFlags = Pick<
   LoadModelOptions,
-  'maxSequences' | 'maxQueued' | 'kvCacheTokens' | 'sequencesPerStep'
+  'maxSequences' | 'maxQueued' | 'kvCacheTokens' | 'sequencesPerStep' | 'scheduling'
 >;
 
 export function addSchedulingFlags(command: Command): void {
@@ -18,7 +18,15 @@ export function addSchedulingFlags(command: Command): void {
       'of these, those that one step computes, at most (default: all)',
       integer(1, 2 ** 16),
     )
-    .option('--max-queued <n>', 'generations that wait, at most; more are refused (default: 1024)', integer(0, 2 ** 24))
+    .addOption(
+      new Option(
+        '--scheduling <name>',
+        'which of them those are: who waits longest, who shares experts, or what is faster',
+      )
+        .choices(schedulingChoices)
+        .default('auto'),
+    )
+    .option('--max-queued <n>', 'generations that wait, at most; more are refused', integer(0, 2 ** 24), 1024)
     .option(
       '--kv-cache-tokens <n>',
       'room for tokens of all generations (default: --context, and up to 16 times that where memory is left)',
@@ -27,6 +35,6 @@ export function addSchedulingFlags(command: Command): void {
 }
 
 export function schedulingOptions(flags: SchedulingFlags): SchedulingFlags {
-  const { maxSequences, maxQueued, kvCacheTokens, sequencesPerStep } = flags;
-  return { maxSequences, maxQueued, kvCacheTokens, sequencesPerStep };
+  const { maxSequences, maxQueued, kvCacheTokens, sequencesPerStep, scheduling } = flags;
+  return { maxSequences, maxQueued, kvCacheTokens, sequencesPerStep, scheduling };
 }

@@ -57,3 +57,18 @@ export function moeflow(commandArguments: string[], input = '', environment: Nod
   running.process.stdin.end(input);
   return running.ended;
 }
+
+/**
+ * Runs it and interrupts it after so many milliseconds. On a busy machine that can be before it listens; then it is given more time.
+ *
+ * @returns also the milliseconds that it took to end
+ */
+export async function interrupt(commandArguments: string[], milliseconds: number): Promise<Ended & { took: number }> {
+  const running = start(commandArguments);
+  await new Promise((resolve) => setTimeout(resolve, milliseconds));
+  const sent = performance.now();
+  running.process.kill('SIGINT');
+  const ended = await running.ended;
+  if (ended.signal === 'SIGINT' && milliseconds < 8000) return interrupt(commandArguments, 2 * milliseconds);
+  return { ...ended, took: performance.now() - sent };
+}

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { temporaryDirectory } from '../support/temporary-directory.js';
-import { demo, moeflow, start } from './command.js';
+import { demo, interrupt, moeflow } from './command.js';
 
 function promptFolder(): string {
   const folder = join(temporaryDirectory(), 'prompts');
@@ -41,10 +41,8 @@ describe('trace', () => {
 
   it('ends a recording at Ctrl-C with what was computed until then', async () => {
     const routes = join(promptFolder(), '../routes');
-    const running = start(['trace', 'record', join(routes, '../prompts'), ...demo, '-o', routes, '--ignore-eos']);
-    await new Promise((resolve) => setTimeout(resolve, 700));
-    running.process.kill('SIGINT');
-    const { code, errors } = await running.ended;
+    const words = ['trace', 'record', join(routes, '../prompts'), ...demo, '-o', routes, '--ignore-eos'];
+    const { code, errors } = await interrupt(words, 700);
     expect(code).toBe(130);
     if (errors.includes('recorded')) expect((await moeflow(['trace', 'info', routes])).code).toBe(0);
   });
