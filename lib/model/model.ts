@@ -101,7 +101,8 @@ export class Model implements AsyncDisposable {
    * Generates text. Iterate the result for pieces as they come, or await its `result`.
    *
    * @throws InvalidArgumentError for a wrong prompt or option, ContextFullError when the prompt does not fit,
-   * DisposedError after {@link dispose}, QueueFullError when too many wait already; all at once, not later
+   * DisposedError after {@link dispose}, QueueFullError when too many wait already, UnsupportedError for JSON that the
+   * vocabulary cannot write; all at once, not later
    */
   generate(prompt: Prompt, options?: GenerateOptions): Generation {
     this.#checkUsable();

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { JsonConstraint, JsonMasks } from '../../lib/generation/json/json-constraint.js';
-import { loadModel, type Model } from '../../lib/index.js';
+import { loadModel, type Model, type Tokenizer, UnsupportedError } from '../../lib/index.js';
 import { demoModel } from '../support/fixtures.js';
 import { byteTokens, scriptedModel } from '../support/scripted-engine.js';
 
@@ -60,6 +60,19 @@ describe('a generation of JSON', () => {
         expect(isAllowed, `${text} and token ${token}`).toBe(fits);
       }
     }
+  });
+});
+
+describe('a vocabulary that cannot write JSON', () => {
+  it('is refused, with what it lacks', () => {
+    const letters = [...'{}[]:,"0aeflnrst'].map((character) => Uint8Array.of(character.charCodeAt(0)));
+    const tokenizer = {
+      vocabSize: letters.length,
+      isText: () => true,
+      tokenBytes: (id: number) => letters[id] as Uint8Array,
+    } as unknown as Tokenizer;
+    expect(() => new JsonMasks(tokenizer)).toThrow(UnsupportedError);
+    expect(() => new JsonMasks(tokenizer)).toThrow('no token for u alone');
   });
 });
 

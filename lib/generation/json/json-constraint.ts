@@ -1,11 +1,15 @@
 /** Keeps a generation to one JSON object: which tokens may come next, by where the text stands. */
 
+import { UnsupportedError } from '../../errors.js';
 import type { Tokenizer } from '../../tokenizer/index.js';
 import type { TokenConstraint } from '../constraint.js';
 import { type JsonState, jsonStart, nextState } from './grammar.js';
 
 /** Masks that are kept: texts come back to the same few places all the time. */
 const mostMasks = 256;
+
+/** With these, each as a token of its own, a text can go on from wherever it stands. */
+const needed = '{}[]:,"0aeflnrstu';
 
 /** Of one vocabulary; made once, used by all generations. */
 export class JsonMasks {
@@ -14,6 +18,7 @@ export class JsonMasks {
   readonly #bytes: number;
   readonly #masks = new Map<string, Uint8Array>();
 
+  /** @throws UnsupportedError for a vocabulary that cannot write JSON */
   constructor(tokenizer: Tokenizer) {
     this.#bytes = Math.ceil(tokenizer.vocabSize / 8);
     const texts = [...Array(tokenizer.vocabSize).keys()]
@@ -25,6 +30,8 @@ export class JsonMasks {
       ...token,
       alike: i === 0 ? 0 : common((texts[i - 1] as { bytes: Uint8Array }).bytes, token.bytes),
     }));
+    const missing = [...needed].find((character) => !texts.some(({ bytes }) => isOnly(bytes, character)));
+    if (missing) throw new UnsupportedError(`the model's vocabulary has no token for ${missing} alone; json needs one`);
   }
 
   /** Bits of the tokens that may come where the text stands. */
@@ -79,6 +86,10 @@ export class JsonConstraint implements TokenConstraint {
     }
     return this.#state.mode === 'done' ? 'complete' : undefined;
   }
+}
+
+function isOnly(bytes: Uint8Array, character: string): boolean {
+  return bytes.length === 1 && bytes[0] === character.charCodeAt(0);
 }
 
 function common(a: Uint8Array, b: Uint8Array): number {
