@@ -1,10 +1,15 @@
-// npm run test:soak [-- --requests 10000]: many requests at once, of all lengths, cancelled at any time. Each must have the tokens that it has
-// alone; afterwards all memory of the key/value cache is back, and the process has not grown.
+// npm run test:soak [-- --requests 10000] [--http]: many requests at once, of all lengths, cancelled at any time; with --http from
+// clients of a server, which hang up. Each must have the tokens that it has alone; afterwards all memory of the key/value cache
+// is back, and the process has not grown.
 import { parseArgs } from 'node:util';
+import OpenAI from 'openai';
 import { type GenerateOptions, loadModel, type Model } from '../../lib/index.js';
 import { below, uniforms } from '../../lib/random.js';
+import { createServer } from '../../lib/server/index.js';
 
-const { values } = parseArgs({ options: { requests: { type: 'string', default: '10000' } } });
+const { values } = parseArgs({
+  options: { requests: { type: 'string', default: '10000' }, http: { type: 'boolean', default: false } },
+});
 const requests = Number(values.requests);
 /** Requests that are under way or wait at a time. */
 const atOnce = 48;
@@ -45,6 +50,10 @@ async function soak(): Promise<void> {
     maxSequences: 24,
     predictor: 'none',
   });
+  const server = values.http ? createServer(model, { modelName: 'demo' }) : undefined;
+  const url = await server?.listen({ port: 0 });
+  const client = url && new OpenAI({ baseURL: `${url}/v1`, apiKey: 'none', maxRetries: 0 });
+  const ask = (known: Known) => (client ? overHttp(client, known) : one(model, known));
   const counts = { complete: 0, cancelled: 0, left: 0, late: 0 };
   let sent = 0;
   let before = 0;
@@ -53,7 +62,7 @@ async function soak(): Promise<void> {
     while (sent < requests) {
       if (sent === Math.floor(requests / 10)) before = residentBytes();
       sent++;
-      counts[await one(model, known[below(known.length, random)] as Known)]++;
+      counts[await ask(known[below(known.length, random)] as Known)]++;
     }
   };
   await Promise.all(Array.from({ length: atOnce }, sender));
@@ -65,6 +74,7 @@ async function soak(): Promise<void> {
   console.log(
     `${requests} requests in ${seconds.toFixed(0)} s: ${JSON.stringify(counts)}; ${JSON.stringify(scheduling)}; grown by ${(growth / 2 ** 20).toFixed(1)} MiB since the first tenth`,
   );
+  await server?.close(1);
   await model.dispose();
   await breath();
   check(scheduling.running === 0 && scheduling.waiting === 0, 'some requests have not ended');
@@ -121,6 +131,35 @@ async function one(model: Model, { prompt, options, tokens, text }: Known): Prom
   if (result.finishReason === 'cancelled') return 'left';
   if (result.finishReason === 'deadline') return 'late';
   check(result.tokens.length === maxTokens, `seed ${options.seed}: ${result.tokens.length} tokens of ${maxTokens}`);
+  return 'complete';
+}
+
+/** Asks a server for a stream, and perhaps hangs up. */
+async function overHttp(client: OpenAI, { prompt, options, text }: Known): Promise<keyof Counts> {
+  const maxTokens = 1 + below(longest, random);
+  const leaveAfter = random() < 0.2 ? below(6, random) : Number.POSITIVE_INFINITY;
+  const stream = await client.completions.create({
+    model: 'demo',
+    prompt,
+    max_tokens: maxTokens,
+    seed: Number(options.seed),
+    temperature: options.temperature,
+    stream: true,
+    stream_options: { include_usage: true },
+    ...{ ignore_eos: true, priority: below(3, random) },
+  });
+  let said = '';
+  let chunks = 0;
+  let generated: number | undefined;
+  for await (const { choices, usage } of stream) {
+    said += choices[0]?.text ?? '';
+    generated = usage?.completion_tokens ?? generated;
+    if (++chunks > leaveAfter) break;
+  }
+  check(text.startsWith(said.replace(/\ufffd$/, '')), `seed ${options.seed} said ${said} for ${text}`);
+  // Leaving the loop hangs up.
+  if (chunks > leaveAfter) return 'left';
+  check(generated === maxTokens, `seed ${options.seed}: ${generated} tokens of ${maxTokens}`);
   return 'complete';
 }
 
