@@ -53,7 +53,7 @@ export class Scheduler {
   /** Ends a request from outside: at once for its listener, within one layer for the engine. */
   cancel(request: Request, error: unknown): void {
     request.fail(error);
-    if (remove(this.#waiting, request)) return;
+    remove(this.#waiting, request);
     // Others in the same step keep going; the step itself is only stopped when nobody wants it any more.
     if (this.#step?.requests.every((r) => r.over)) this.#step.flag.cancel();
     this.resume();

@@ -315,4 +315,21 @@ describe('a reader that does not read', () => {
     await turnsOfEventLoop(1);
     expect(engine.kvBlocksInUse()).toBe(0);
   });
+
+  it('and has lost its place can leave, and nothing waits for it any more', async () => {
+    const { model, engine } = await scriptedModel({ ...saying, limits: { maxSequences: 1 } });
+    const slow = model.generate([1, 2, 3], { maxTokens: 200, ignoreEos: true });
+    const reader = slow[Symbol.asyncIterator]();
+    await reader.next();
+    await turnsOfEventLoop(400);
+    await model.generate([4], { maxTokens: 5, ignoreEos: true }).result;
+    await turnsOfEventLoop(5);
+    expect(model.stats().scheduling).toMatchObject({ running: 0, waiting: 1, pauses: 1 });
+
+    await reader.return();
+
+    expect((await slow.result).finishReason).toBe('cancelled');
+    await model.dispose();
+    expect(engine.disposed).toBe(true);
+  });
 });
