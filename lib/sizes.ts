@@ -21,3 +21,10 @@ export function parseSize(text: string): number | undefined {
   const bytes = Math.floor(Number(number) * factor);
   return bytes >= 1 && bytes <= Number.MAX_SAFE_INTEGER ? bytes : undefined;
 }
+
+/** Of an option that was checked: a number of bytes, or a size such as "6GiB". */
+export function bytesOf(size: number | string): number;
+export function bytesOf(size: number | string | undefined): number | undefined;
+export function bytesOf(size: number | string | undefined): number | undefined {
+  return typeof size === 'string' ? parseSize(size) : size;
+}

@@ -4,7 +4,7 @@ import type { Predictor } from '../../predictor/file/predictor-file.js';
 import { InvalidArgumentError } from '../errors.js';
 import { type Policy, policies } from '../experts/policies.js';
 import { check, checkOptions, defined } from '../options.js';
-import { parseSize } from '../sizes.js';
+import { bytesOf } from '../sizes.js';
 import { checkHoldout, type Holdout } from '../trace/holdout.js';
 import { phases, type TraceHeader } from '../trace/trace.js';
 import { type Scope, scopes } from './capacity.js';
@@ -161,7 +161,7 @@ export function checkedOptions(options: CompareCachesOptions, trace: TraceHeader
   return {
     policies: options.policies ?? simulatedPolicies,
     slots,
-    bytes: bytes.map(bytesOf),
+    bytes: bytes.map((size) => bytesOf(size)),
     scope: options.scope ?? 'global',
     batches: options.batches ?? [1],
     phase: options.phase ?? 'all',
@@ -209,10 +209,6 @@ function expertBytesOf({ expertBytes }: CompareCachesOptions, trace: TraceHeader
     throw new InvalidArgumentError(`expertBytes has ${sizes.length} sizes, and the trace ${trace.layers} layers`);
   }
   return sizes;
-}
-
-export function bytesOf(size: number | string): number {
-  return typeof size === 'number' ? size : (parseSize(size) as number);
 }
 
 /** @throws InvalidArgumentError if there is no such expert */

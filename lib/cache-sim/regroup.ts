@@ -3,7 +3,7 @@
 import { breather } from '../breather.js';
 import { fromNative, InvalidArgumentError } from '../errors.js';
 import { below, uniforms } from '../random.js';
-import { addSet, countBits, wordsOf } from '../scheduling/regroup/expert-sets.js';
+import { addSet, countSet, wordsOf } from '../scheduling/regroup/expert-sets.js';
 import { activatedAtLeast, leastActivated } from '../scheduling/regroup/optimum.js';
 import { evenSizes } from '../scheduling/regroup/sizes.js';
 import { RegroupWorkspace } from '../scheduling/regroup/workspace.js';
@@ -185,7 +185,7 @@ class StepCounts {
       if (last !== undefined) this.#longestWait = Math.max(this.#longestWait, this.#steps - last);
       this.#lastStep.set(index, this.#steps);
     }
-    for (const word of this.#union) this.#activated += countBits(word);
+    this.#activated += countSet(this.#union);
     this.#tokens += items.length;
     this.#steps++;
   }

@@ -4,7 +4,7 @@ import { type Policy, policies } from '../experts/policies.js';
 import type { NativeLoadOptions } from '../native.js';
 import { check, checkOptions } from '../options.js';
 import { type SchedulingChoice, schedulingChoices } from '../scheduling/turns.js';
-import { parseSize } from '../sizes.js';
+import { bytesOf } from '../sizes.js';
 
 export interface LoadProgress {
   loadedBytes: number;
@@ -140,8 +140,4 @@ export function nativeLoadOptions(path: string | string[], options: LoadModelOpt
     prefetch: options.cache?.prefetch,
     readMethod: process.env.MOEFLOW_READ_METHOD || 'auto',
   };
-}
-
-function bytesOf(size: number | string | undefined): number | undefined {
-  return typeof size === 'string' ? parseSize(size) : size;
 }

@@ -2,7 +2,7 @@
 
 import { InvalidArgumentError } from '../errors.js';
 import { check, checkOptions } from '../options.js';
-import { parseSize } from '../sizes.js';
+import { bytesOf } from '../sizes.js';
 import { checkHoldout, type Holdout } from '../trace/holdout.js';
 import type { TraceHeader } from '../trace/trace.js';
 import type { Goals, Room } from './problem.js';
@@ -149,7 +149,7 @@ function roomFor(
     );
   }
   if (capacity !== undefined) {
-    const bytes = typeof capacity === 'string' ? (parseSize(capacity) as number) : capacity;
+    const bytes = bytesOf(capacity);
     const each = expertBytes ?? trace.expertBytes;
     if (each === undefined) {
       throw new InvalidArgumentError(

@@ -2,8 +2,9 @@
 
 import { chosenChunks } from '../cache-sim/chunks.js';
 import type { CacheRow } from '../cache-sim/compare.js';
-import { bytesOf, type CompareCachesOptions, defaultLeastProbability, isTrained } from '../cache-sim/options.js';
+import { type CompareCachesOptions, defaultLeastProbability, isTrained } from '../cache-sim/options.js';
 import { ReuseDistances, RouteSummary } from '../cache-sim/summary.js';
+import { bytesOf } from '../sizes.js';
 import type { Trace } from '../trace/trace.js';
 import { cacheScript } from './cache-script.js';
 import { formatCount, formatShare } from './format.js';

@@ -54,8 +54,6 @@ export class Request implements Candidate {
   readonly number: number;
   /** What experts it uses by habit, where somebody wants to know. */
   readonly habit: Habit | undefined;
-  /** The experts of the last token that was generated for it in a step. */
-  route: Int32Array | undefined;
   over = false;
   distinctExperts = 0;
   /** Over the steps that this request took part in, alone or with others. */
@@ -144,7 +142,7 @@ export class Request implements Candidate {
   /** What is new of a step's tokens, of which the first `known` ones were read before. */
   #report({ experts, weights, logits }: NativeStepItemResult, known: number, count: number): void {
     const { onRouting, onLogits } = this.#listener;
-    if (experts) this.#learn(experts, count);
+    if (experts) this.habit?.add(experts);
     if (this.#options.routing && experts && weights && known < count) {
       const at = (experts.length / count) * known;
       onRouting?.call(this.#listener, experts.subarray(at), weights.subarray(at));
@@ -154,11 +152,6 @@ export class Request implements Candidate {
       const row = logits.length / rows;
       onLogits?.call(this.#listener, logits.subarray(row * Math.max(0, known - (count - rows))));
     }
-  }
-
-  #learn(experts: Int32Array, count: number): void {
-    this.habit?.add(experts);
-    this.route = count === 1 ? experts : undefined;
   }
 
   #take({ token, likelyTokens, logProbabilities }: NativeStepItemResult): void {

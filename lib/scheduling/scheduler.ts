@@ -144,11 +144,9 @@ export class Scheduler {
     insert(this.#begun, request);
     const from = share?.from.sequence;
     const shared = from === undefined ? 0 : (share?.tokens ?? 0);
-    const { createSequence, shareSequence } = this.#model;
-    request.begin(
-      await (from === undefined ? createSequence.call(this.#model) : shareSequence.call(this.#model, from, shared)),
-      shared,
-    );
+    const model = this.#model;
+    const sequence = await (from === undefined ? model.createSequence() : model.shareSequence(from, shared));
+    request.begin(sequence, shared);
     this.#counts.sharedTokens += shared;
   }
 
@@ -173,9 +171,9 @@ export class Scheduler {
         if (item && !request.over) request.accept(tokens, item, result.spent);
       });
       // Steps that read prompts too say nothing of who should generate together.
-      const isPure = items.every(({ tokens, request }) => tokens === 1 && request.route);
-      const routes = isPure ? items.map(({ request }) => request.route as Int32Array) : [];
-      this.#turns.stepped(chosen, result.spent.seconds, routes);
+      const routes = result.items.flatMap(({ experts }) => experts ?? []);
+      const isPure = routes.length === items.length && items.every(({ tokens }) => tokens === 1);
+      this.#turns.stepped(chosen, result.spent.seconds, isPure ? routes : []);
     } catch (error) {
       // After a cancelled step every sequence is as before, so those that are not over simply try again.
       if ((error as { code?: string }).code === 'CANCELLED' && requests.some(isOver)) return;

@@ -2,7 +2,7 @@
 
 import { longestWaiting } from './plan.js';
 import { firstTrial, nextTrial, type PolicyTrial, type SchedulingPolicy } from './policy-trial.js';
-import { addRoute, countSet } from './regroup/expert-sets.js';
+import { addRoute, countSet, wordsOf } from './regroup/expert-sets.js';
 import { addToHabit, habitSet } from './regroup/habit.js';
 import { firstTurns, type NextBatch, nextBatch } from './regroup/next-batch.js';
 import { RegroupWorkspace } from './regroup/workspace.js';
@@ -92,7 +92,7 @@ export class Turns {
   constructor(choice: SchedulingChoice, shape: RouteShape) {
     this.#choice = choice;
     this.#shape = shape;
-    this.#union = new Uint32Array(Math.ceil((shape.layers * shape.experts) / 32));
+    this.#union = new Uint32Array(wordsOf(shape));
   }
 
   get policy(): SchedulingPolicy {

@@ -4,7 +4,7 @@ import { basename } from 'node:path';
 import { InvalidArgumentError } from '../errors.js';
 import type { ModelInfo } from '../model/info.js';
 import { check, checkOptions } from '../options.js';
-import { parseSize } from '../sizes.js';
+import { bytesOf } from '../sizes.js';
 
 export interface ServerOptions {
   /** The model's name in requests and answers. Default: its file's, without ".gguf" and the number of a shard. */
@@ -54,7 +54,7 @@ export function serverSettings(options: ServerOptions, info: ModelInfo): ServerS
     modelName: modelName ?? fileName(info),
     apiKey,
     cors: [cors].flat(),
-    bodyLimit: typeof bodyLimit === 'string' ? (parseSize(bodyLimit) as number) : bodyLimit,
+    bodyLimit: bytesOf(bodyLimit),
     onError,
   };
 }
