@@ -7,7 +7,6 @@ struct Isa {
   };
   static constexpr int kRows = 8;
   static constexpr int kDirectTokens = 3;
-  static constexpr int kDotRegisters = 8;
   static constexpr int kDecodedTokens = 4;
   static constexpr int kSignedOffsetShift = 0;
   static constexpr int kFloatRows = 2, kFloatTokens = 2;
@@ -78,20 +77,25 @@ struct Isa {
   static ALWAYS_INLINE I load_u16(const uint8_t* p, size_t stride) { return and_(load_u32(p, stride), set1i(0xffff)); }
   static ALWAYS_INLINE I load_u8(const uint8_t* p, size_t stride) { return and_(load_u32(p, stride), set1i(0xff)); }
 
-  // Products of bytes are added in pairs to 16 bits. kFused of those sums fit in 16 bits before they must widen.
-  template <bool Signed, int MaxQ, int N>
-  static ALWAYS_INLINE I dot(I sum, const I* w, const int8_t* a) {
-    constexpr int kFused = Signed ? 1 : (32767 / (MaxQ * 254) < N ? 32767 / (MaxQ * 254) : N);
+  // Products of bytes are added in pairs to 16 bits. kFused of those sums fit in 16 bits before they must widen. A register
+  // of weights serves all tokens before the next one: two loads a cycle are what bounds this.
+  template <bool Signed, int MaxQ, int Registers, int N, class Offset>
+  static ALWAYS_INLINE void dots(I sum[N], const Offset& offset, const I* w, const int8_t* const a[N]) {
+    constexpr int kFused = Signed ? 1 : (32767 / (MaxQ * 254) < Registers ? 32767 / (MaxQ * 254) : Registers);
     constexpr int kStep = kFused >= 8 ? 8 : kFused >= 4 ? 4 : kFused >= 2 ? 2 : 1;
-    for (int i = 0; i < N; i += kStep) {
-      I pairs = pair_products<Signed>(w[i], set1i(scalar(reinterpret_cast<const uint8_t*>(a) + 4 * i)));
-      for (int k = 1; k < kStep; ++k) {
-        const I four = set1i(scalar(reinterpret_cast<const uint8_t*>(a) + 4 * (i + k)));
-        pairs = _mm256_add_epi16(pairs, pair_products<Signed>(w[i + k], four));
+    for (int i = 0; i < Registers; i += kStep) {
+      I pairs[N];
+      for (int k = i; k < i + kStep; ++k) {
+        for (int t = 0; t < N; ++t) {
+          const I products = pair_products<Signed>(w[k], set1i(scalar(reinterpret_cast<const uint8_t*>(a[t]) + 4 * k)));
+          pairs[t] = k == i ? products : _mm256_add_epi16(pairs[t], products);
+          asm("" : "+x"(pairs[t]));  // a chain, not the tree of sums that the compiler would make, with all products alive
+        }
       }
-      sum = _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+      for (int t = 0; t < N; ++t) {
+        sum[t] = _mm256_add_epi32(i == 0 ? offset(t) : sum[t], _mm256_madd_epi16(pairs[t], _mm256_set1_epi16(1)));
+      }
     }
-    return sum;
   }
   template <bool Signed>
   static ALWAYS_INLINE I pair_products(I w, I a) {

@@ -5,7 +5,6 @@ struct Isa {
   using V = __m512;
   static constexpr int kRows = 16;
   static constexpr int kDirectTokens = 8;
-  static constexpr int kDotRegisters = 1;
   static constexpr int kDecodedTokens = 8;
   // VNNI multiplies unsigned by signed: signed weights get 128 added, and the sums of the activations take it out
   // again.
@@ -101,10 +100,14 @@ struct Isa {
   static ALWAYS_INLINE I load_u16(const uint8_t* p, size_t stride) { return and_(load_u32(p, stride), set1i(0xffff)); }
   static ALWAYS_INLINE I load_u8(const uint8_t* p, size_t stride) { return and_(load_u32(p, stride), set1i(0xff)); }
 
-  template <bool Signed, int MaxQ, int N>
-  static ALWAYS_INLINE I dot(I sum, const I* w, const int8_t* a) {
-    for (int i = 0; i < N; ++i) sum = _mm512_dpbusd_epi32(sum, w[i], set1i(scalar(a + 4 * i)));
-    return sum;
+  // The tokens take turns at every register of weights, so that chains that wait for their own sums do not fill the
+  // processor's window. Measured (Q4_0, 64 tokens): from 42 to 60 MAC per cycle.
+  template <bool Signed, int MaxQ, int Registers, int N, class Offset>
+  static ALWAYS_INLINE void dots(I sum[N], const Offset& offset, const I* w, const int8_t* const a[N]) {
+    for (int t = 0; t < N; ++t) sum[t] = offset(t);
+    for (int i = 0; i < Registers; ++i) {
+      for (int t = 0; t < N; ++t) sum[t] = _mm512_dpbusd_epi32(sum[t], w[i], set1i(scalar(a[t] + 4 * i)));
+    }
   }
 
   static ALWAYS_INLINE V zero16() { return _mm512_setzero_ps(); }

@@ -8,7 +8,6 @@ struct Isa {
   };
   static constexpr int kRows = 4;
   static constexpr int kDirectTokens = 4;
-  static constexpr int kDotRegisters = 8;
   static constexpr int kDecodedTokens = 8;
   static constexpr int kSignedOffsetShift = 0;  // the dot product is signed by signed; unsigned bytes are below 128
   static constexpr int kFloatRows = 2, kFloatTokens = 2;
@@ -81,18 +80,20 @@ struct Isa {
   static ALWAYS_INLINE I load_u8(const uint8_t* p, size_t stride) { return and_(load_u32(p, stride), set1i(0xff)); }
 
   // Four activations are one lane of the multiplier: no broadcast is needed.
-  template <bool Signed, int MaxQ, int N>
-  static ALWAYS_INLINE I dot(I sum, const I* w, const int8_t* a) {
-    static_assert(MaxQ < 128 && N % 4 == 0);
-    int32x4_t s = vreinterpretq_s32_u32(sum);
-    for (int i = 0; i < N; i += 4) {
-      const int8x16_t x = vld1q_s8(a + 4 * i);
-      s = vdotq_laneq_s32(s, vreinterpretq_s8_u32(w[i]), x, 0);
-      s = vdotq_laneq_s32(s, vreinterpretq_s8_u32(w[i + 1]), x, 1);
-      s = vdotq_laneq_s32(s, vreinterpretq_s8_u32(w[i + 2]), x, 2);
-      s = vdotq_laneq_s32(s, vreinterpretq_s8_u32(w[i + 3]), x, 3);
+  template <bool Signed, int MaxQ, int Registers, int N, class Offset>
+  static ALWAYS_INLINE void dots(I sum[N], const Offset& offset, const I* w, const int8_t* const a[N]) {
+    static_assert(MaxQ < 128 && Registers % 4 == 0);
+    for (int t = 0; t < N; ++t) {
+      int32x4_t s = vreinterpretq_s32_u32(offset(t));
+      for (int i = 0; i < Registers; i += 4) {
+        const int8x16_t x = vld1q_s8(a[t] + 4 * i);
+        s = vdotq_laneq_s32(s, vreinterpretq_s8_u32(w[i]), x, 0);
+        s = vdotq_laneq_s32(s, vreinterpretq_s8_u32(w[i + 1]), x, 1);
+        s = vdotq_laneq_s32(s, vreinterpretq_s8_u32(w[i + 2]), x, 2);
+        s = vdotq_laneq_s32(s, vreinterpretq_s8_u32(w[i + 3]), x, 3);
+      }
+      sum[t] = vreinterpretq_u32_s32(s);
     }
-    return vreinterpretq_u32_s32(s);
   }
 
   // Spelled out instead of a loop, so that the parts become registers early.

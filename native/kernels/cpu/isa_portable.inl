@@ -11,7 +11,6 @@ struct Isa {
     float lane[16];
   };
   static constexpr int kDirectTokens = 1;
-  static constexpr int kDotRegisters = 8;
   static constexpr int kDecodedTokens = 2;
   static constexpr int kSignedOffsetShift = 0;
   static constexpr int kFloatRows = 1, kFloatTokens = 1;
@@ -112,17 +111,19 @@ struct Isa {
   static ALWAYS_INLINE I load_u8(const uint8_t* p, size_t stride) {
     return each_i([&](int r) { return little_endian(p + static_cast<size_t>(r) * stride, 1); });
   }
-  template <bool Signed, int MaxQ, int N>
-  static ALWAYS_INLINE I dot(I sum, const I* w, const int8_t* a) {
-    for (int r = 0; r < kRows; ++r) {
-      int32_t total = static_cast<int32_t>(sum.lane[r]);
-      for (int i = 0; i < 4 * N; ++i) {
-        const uint32_t byte = (w[i / 4].lane[r] >> (8 * (i % 4))) & 0xff;
-        total += (Signed ? static_cast<int8_t>(byte) : static_cast<int32_t>(byte)) * a[i];
+  template <bool Signed, int MaxQ, int Registers, int N, class Offset>
+  static ALWAYS_INLINE void dots(I sum[N], const Offset& offset, const I* w, const int8_t* const a[N]) {
+    for (int t = 0; t < N; ++t) {
+      sum[t] = offset(t);
+      for (int r = 0; r < kRows; ++r) {
+        int32_t total = static_cast<int32_t>(sum[t].lane[r]);
+        for (int i = 0; i < 4 * Registers; ++i) {
+          const uint32_t byte = (w[i / 4].lane[r] >> (8 * (i % 4))) & 0xff;
+          total += (Signed ? static_cast<int8_t>(byte) : static_cast<int32_t>(byte)) * a[t][i];
+        }
+        sum[t].lane[r] = static_cast<uint32_t>(total);
       }
-      sum.lane[r] = static_cast<uint32_t>(total);
     }
-    return sum;
   }
 
   static ALWAYS_INLINE V zero16() { return set16(0.0F); }

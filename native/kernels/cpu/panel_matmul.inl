@@ -10,31 +10,24 @@ struct QuantizedRow {
   ALWAYS_INLINE int32_t i32(size_t part, int64_t i) const { return reinterpret_cast<const int32_t*>(base + part)[i]; }
 };
 
-// Adds chunk `c` of N tokens to their accumulators. The tokens take turns every kDotRegisters registers of weights, so
-// that chains that wait for their own sums do not fill the processor's window. Measured (AVX-512, Q4_0, 64 tokens):
-// from 42 to 60 MAC per cycle.
+// Adds chunk `c` of N tokens to their accumulators. Isa::dots gives every token's offset plus the products of its bytes
+// with the registers of weights, each of which has four columns of all rows; in which order is the instruction set's affair.
 template <class Block, int N>
 static ALWAYS_INLINE void accumulate(Isa::F acc[N], const Isa::I w[8], const Isa::F* scale, const Isa::F* min,
                                      const QuantizedRow row[N], int64_t c, const QuantizedRowLayout& layout) {
   constexpr int kShift = Block::kSigned ? Isa::kSignedOffsetShift : Block::kOffsetShift;
   constexpr int kRegisters = 8 / Block::kGroups;
-  constexpr int kStep = Isa::kDotRegisters < kRegisters ? Isa::kDotRegisters : kRegisters;
   for (int g = 0; g < Block::kGroups; ++g) {
+    const auto offset = [&](int t) ALWAYS_INLINE_LAMBDA {
+      if constexpr (kShift == 0) return Isa::zeroi();
+      const int32_t negative =
+          Block::kGroups == 1 ? row[t].i32(layout.negative_sum, c) : row[t].i32(layout.negative_sum16, 2 * c + g);
+      return Isa::template shl<kShift>(Isa::set1i(negative));
+    };
+    const int8_t* values[N];
+    for (int t = 0; t < N; ++t) values[t] = row[t].values(c) + 4 * g * kRegisters;
     Isa::I sum[N];
-    for (int t = 0; t < N; ++t) {
-      if constexpr (kShift != 0) {
-        const int32_t negative =
-            Block::kGroups == 1 ? row[t].i32(layout.negative_sum, c) : row[t].i32(layout.negative_sum16, 2 * c + g);
-        sum[t] = Isa::template shl<kShift>(Isa::set1i(negative));
-      } else {
-        sum[t] = Isa::zeroi();
-      }
-    }
-    for (int i = g * kRegisters; i < (g + 1) * kRegisters; i += kStep) {
-      for (int t = 0; t < N; ++t) {
-        sum[t] = Isa::template dot<Block::kSigned, Block::kMaxQ, kStep>(sum[t], w + i, row[t].values(c) + 4 * i);
-      }
-    }
+    Isa::template dots<Block::kSigned, Block::kMaxQ, kRegisters, N>(sum, offset, w + g * kRegisters, values);
     for (int t = 0; t < N; ++t) {
       const Isa::F both = Isa::mul(scale[g], Isa::set1(row[t].f32(layout.scale, c)));
       acc[t] = Isa::fma(both, Isa::to_float(sum[t]), acc[t]);
