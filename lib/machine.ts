@@ -1,6 +1,6 @@
 /** What this machine can do. */
 
-import { nativeAddon } from './native.js';
+import { nativeAddon } from './native/addon.js';
 import { check } from './options.js';
 
 /** Names of the kernel sets that this machine can run, fastest first. */

@@ -1,7 +1,8 @@
 /** A trace as rows to learn from and rows to test on. */
 
 import { InvalidArgumentError } from '../lib/errors.js';
-import { type NativeRouteDataset, nativeAddon } from '../lib/native.js';
+import { nativeAddon } from '../lib/native/addon.js';
+import type { NativeRouteDataset } from '../lib/native/prediction.js';
 import { type Holdout, isHeldOut } from '../lib/trace/holdout.js';
 import type { Trace, TraceHeader } from '../lib/trace/trace.js';
 import type { RouteShape, RouteWeights } from './weights.js';

@@ -8,7 +8,7 @@
  */
 
 import type { Tensor, Tensor2D } from '@tensorflow/tfjs-core';
-import type { NativeRouteBatch } from '../lib/native.js';
+import type { NativeRouteBatch } from '../lib/native/prediction.js';
 import type { TensorFlow } from './backend.js';
 import {
   heads,

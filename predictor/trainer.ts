@@ -1,6 +1,6 @@
 /** Steps of training over a state that is plain data. */
 
-import type { NativeRouteBatch } from '../lib/native.js';
+import type { NativeRouteBatch } from '../lib/native/prediction.js';
 import { adam, adamOfRows, type Moments, noMoments } from './adam.js';
 import type { TensorFlow } from './backend.js';
 import { lossAndGradients, networkInput, rowsOfTokens } from './network.js';

@@ -1,6 +1,6 @@
 /** The trained numbers of a route predictor; native/prediction/route_predictor.h has the formula. */
 
-import type { NativeRouteShape, NativeRouteWeights, NativeTokenTable } from '../lib/native.js';
+import type { NativeRouteShape, NativeRouteWeights, NativeTokenTable } from '../lib/native/prediction.js';
 
 export type RouteShape = NativeRouteShape;
 export type RouteWeights = NativeRouteWeights;

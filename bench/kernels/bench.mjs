@@ -6,7 +6,7 @@
 import { parseArgs } from 'node:util';
 import { bench, run } from 'mitata';
 import { measureReadBandwidth } from '../../dist/lib/index.js';
-import { nativeAddon } from '../../dist/lib/native.js';
+import { nativeAddon } from '../../dist/lib/native/addon.js';
 
 const allTypes = 'F32,F16,BF16,Q8_0,Q4_0,Q4_1,Q5_0,Q5_1,Q2_K,Q3_K,Q4_K,Q5_K,Q6_K,IQ4_NL,IQ4_XS,MXFP4';
 const expert = { rows: 1024, cols: 2048 };

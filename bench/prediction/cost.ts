@@ -1,7 +1,7 @@
 /** What a prediction costs: features and network, with weights of no meaning; and what it stands beside, a step. */
 
 import { loadModel } from '../../lib/model/load.js';
-import { nativeAddon } from '../../lib/native.js';
+import { nativeAddon } from '../../lib/native/addon.js';
 import { below, uniforms } from '../../lib/random.js';
 import { initialWeights } from '../../predictor/initial-weights.js';
 import type { RouteShape } from '../../predictor/weights.js';

@@ -1,13 +1,9 @@
 /** Caches of several policies and sizes, compared on one trace: what each would have hit, read and waited for. */
 
 import { fromNative } from '../errors.js';
-import {
-  type NativeCacheSimulator,
-  type NativeCancelFlag,
-  type NativePhaseCounts,
-  type NativeSimulatorOptions,
-  nativeAddon,
-} from '../native.js';
+import { nativeAddon } from '../native/addon.js';
+import type { NativeCacheSimulator, NativePhaseCounts, NativeSimulatorOptions } from '../native/cache-sim.js';
+import type { NativeCancelFlag } from '../native/step.js';
 import type { Trace } from '../trace/trace.js';
 import { type Capacity, capacityOfBytes, capacityOfSlots, type Scope } from './capacity.js';
 import { chosenChunks } from './chunks.js';

@@ -1,6 +1,7 @@
 /** Caches that see the steps of a replay. */
 
-import { type NativeCancelFlag, nativeAddon } from '../native.js';
+import { nativeAddon } from '../native/addon.js';
+import type { NativeCancelFlag } from '../native/step.js';
 import type { Trace } from '../trace/trace.js';
 import { type Capacity, capacityOfBytes, capacityOfSlots } from './capacity.js';
 import { type CacheRow, type Chosen, rowOf, simulate, simulatorFor, type trainedPrediction } from './compare.js';

@@ -2,7 +2,8 @@
 
 import type { Predictor } from '../../predictor/file/predictor-file.js';
 import { mostProbable } from '../../predictor/measures.js';
-import { type NativeRouteDataset, nativeAddon } from '../native.js';
+import { nativeAddon } from '../native/addon.js';
+import type { NativeRouteDataset } from '../native/prediction.js';
 import { addExpert, wordsOf } from '../scheduling/regroup/expert-sets.js';
 import type { TraceHeader } from '../trace/trace.js';
 import { type ReplayedSequence, setAt } from './regroup-sequences.js';

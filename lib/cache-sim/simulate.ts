@@ -2,7 +2,8 @@
 
 import { fromNative } from '../errors.js';
 import { type Policy, policies } from '../experts/policies.js';
-import { type NativeRouteTrace, nativeAddon } from '../native.js';
+import { nativeAddon } from '../native/addon.js';
+import type { NativeRouteTrace } from '../native/cache-sim.js';
 import { check, checkOptions } from '../options.js';
 import { numberOf } from './options.js';
 

@@ -1,7 +1,7 @@
 /** The tokens of a trace as steps of a model: what is computed together. */
 
 import { InvalidArgumentError } from '../errors.js';
-import type { NativeRouteSteps } from '../native.js';
+import type { NativeRouteSteps } from '../native/cache-sim.js';
 import { DECODE, type TraceHeader, type TraceTokens } from '../trace/trace.js';
 
 export interface Steps extends NativeRouteSteps {

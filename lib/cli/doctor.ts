@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { cpus } from 'node:os';
 import type { Command } from 'commander';
 import { availableKernels, measureReadBandwidth } from '../index.js';
-import { nativeAddon } from '../native.js';
+import { nativeAddon } from '../native/addon.js';
 import { formatNumber, formatTable } from '../report/format.js';
 import { print } from './output.js';
 

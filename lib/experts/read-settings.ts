@@ -3,7 +3,9 @@
 import { readdir, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cacheDirectory } from '../cache-directory.js';
-import type { NativeAddon, NativeCancelFlag, NativeLoadOptions } from '../native.js';
+import type { NativeAddon } from '../native/addon.js';
+import type { NativeLoadOptions } from '../native/model.js';
+import type { NativeCancelFlag } from '../native/step.js';
 import { chooseReads, type ReadSettings } from './choose-reads.js';
 import { knownReads, rememberReads } from './known-reads.js';
 

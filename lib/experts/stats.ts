@@ -1,12 +1,7 @@
 /** What became of the experts that were asked for: in memory already, or read from the file. */
 
-import type {
-  NativeExpertCounters,
-  NativeForesight,
-  NativeModelInfo,
-  NativeStepCounters,
-  NativeStrategy,
-} from '../native.js';
+import type { NativeModelInfo } from '../native/model.js';
+import type { NativeExpertCounters, NativeForesight, NativeStepCounters, NativeStrategy } from '../native/step.js';
 
 export interface ExpertStats extends NativeExpertCounters {
   /** The policy that decides which expert leaves memory, or `resident` when all stay. */

@@ -1,6 +1,6 @@
 /** What a caller can ask of a generation. */
 
-import type { NativeSampling } from '../native.js';
+import type { NativeSampling } from '../native/step.js';
 import { check, checkOptions } from '../options.js';
 
 export interface GenerateOptions {

@@ -2,7 +2,9 @@
 
 import { existsSync, statSync } from 'node:fs';
 import { fromNative } from '../errors.js';
-import { type NativeLoadOptions, type NativeRouteWeights, nativeAddon } from '../native.js';
+import { nativeAddon } from '../native/addon.js';
+import type { NativeLoadOptions } from '../native/model.js';
+import type { NativeRouteWeights } from '../native/prediction.js';
 import { modelHash } from '../trace/model-hash.js';
 
 export interface FoundPredictor {

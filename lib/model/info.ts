@@ -1,6 +1,6 @@
 /** What a loaded model tells about itself. */
 
-import type { NativeMemoryPlan, NativeModelInfo } from '../native.js';
+import type { NativeMemoryPlan, NativeModelInfo } from '../native/model.js';
 import type { FoundPredictor } from './find-predictor.js';
 
 export interface MemoryUse extends Omit<NativeMemoryPlan, 'budgetBytes'> {

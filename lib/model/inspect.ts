@@ -1,7 +1,8 @@
 /** What a GGUF file holds, read from its header alone. */
 
 import { fromNative } from '../errors.js';
-import { type NativeModelFacts, type NativeTensor, nativeAddon } from '../native.js';
+import { nativeAddon } from '../native/addon.js';
+import type { NativeModelFacts, NativeTensor } from '../native/model.js';
 import { check } from '../options.js';
 
 export interface Inspection {

@@ -1,7 +1,7 @@
 /** The options of a load: their types, their checks, and what the addon wants of them. */
 
 import { type Policy, policies } from '../experts/policies.js';
-import type { NativeLoadOptions } from '../native.js';
+import type { NativeLoadOptions } from '../native/model.js';
 import { check, checkOptions } from '../options.js';
 import { type SchedulingChoice, schedulingChoices } from '../scheduling/turns.js';
 import { bytesOf } from '../sizes.js';

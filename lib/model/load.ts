@@ -2,7 +2,7 @@
 
 import { fromNative } from '../errors.js';
 import { readSettings } from '../experts/read-settings.js';
-import { nativeAddon } from '../native.js';
+import { nativeAddon } from '../native/addon.js';
 import { findPredictor } from './find-predictor.js';
 import { checkLoadOptions, type LoadModelOptions, nativeLoadOptions } from './load-options.js';
 import { Model } from './model.js';

@@ -1,7 +1,7 @@
 /** What a load would do with memory, without loading. */
 
 import { fromNative } from '../errors.js';
-import { nativeAddon } from '../native.js';
+import { nativeAddon } from '../native/addon.js';
 import { findPredictor } from './find-predictor.js';
 import { type MemoryUse, memoryUse } from './info.js';
 import { checkLoadOptions, type LoadModelOptions, nativeLoadOptions } from './load-options.js';

@@ -2,7 +2,7 @@
 
 import { noStepCounters, sumOfSteps } from '../experts/stats.js';
 import type { TokenConstraint } from '../generation/constraint.js';
-import type { NativeSampling, NativeStepCounters, NativeStepItem, NativeStepItemResult } from '../native.js';
+import type { NativeSampling, NativeStepCounters, NativeStepItem, NativeStepItemResult } from '../native/step.js';
 import type { Candidate, PlannedItem } from './plan.js';
 import type { Habit } from './turns.js';
 

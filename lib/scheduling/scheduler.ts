@@ -1,7 +1,9 @@
 /** The loop that drives the engine: as long as there are requests, plan a step, run it, hand out the results. */
 
 import { DisposedError, fromNative, QueueFullError } from '../errors.js';
-import type { NativeAddon, NativeCancelFlag, NativeModel } from '../native.js';
+import type { NativeAddon } from '../native/addon.js';
+import type { NativeModel } from '../native/model.js';
+import type { NativeCancelFlag } from '../native/step.js';
 import { type PlannedItem, planStep, type StepLimits } from './plan.js';
 import { firstPace, nextPace, type PromptPace } from './prompt-pace.js';
 import type { Request } from './request.js';

@@ -1,6 +1,7 @@
 /** How many requests a model takes on, and how its steps are filled. */
 
-import { kvBlockTokens, type NativeModelInfo } from '../native.js';
+import type { NativeModelInfo } from '../native/model.js';
+import { kvBlockTokens } from '../native/step.js';
 import type { RouteShape, SchedulingChoice } from './turns.js';
 
 /** Numbers that a user may choose; what they mean is said at LoadModelOptions. */

@@ -1,6 +1,6 @@
 /** Steps of training: a batch of windows, AdamW with rates of their own for the body and the head, clipped gradients. */
 
-import type { NativeRouteDataset } from '../../lib/native.js';
+import type { NativeRouteDataset } from '../../lib/native/prediction.js';
 import { adam, adamOfRows, addRows, addTo, type Moments, noMoments } from '../adam.js';
 import type { TensorFlow } from '../backend.js';
 import { rowsOfTokens } from '../network.js';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { nativeAddon } from '../../lib/native.js';
+import { nativeAddon } from '../../lib/native/addon.js';
 
 const { CacheSimulator } = nativeAddon();
 const shape = { layers: 1, experts: 4, expertsUsed: 1, order: 'engine' } as const;

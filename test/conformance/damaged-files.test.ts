@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { inspectModel, loadModel, MoeflowError } from '../../lib/index.js';
-import { nativeAddon } from '../../lib/native.js';
+import { nativeAddon } from '../../lib/native/addon.js';
 import { fixture } from '../support/fixtures.js';
 import { load } from '../support/models.js';
 

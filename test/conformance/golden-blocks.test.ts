@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { nativeAddon } from '../../lib/native.js';
+import { nativeAddon } from '../../lib/native/addon.js';
 import { fixture } from '../support/fixtures.js';
 import { firstDifference } from '../support/models.js';
 

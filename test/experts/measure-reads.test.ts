@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { nativeAddon } from '../../lib/native.js';
+import { nativeAddon } from '../../lib/native/addon.js';
 import { demoModel } from '../support/fixtures.js';
 
 const measure = (options: object, ...more: object[]) =>

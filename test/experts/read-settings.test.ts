@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, symlinkSync, truncateSync, writeFileSync } fro
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { readSettings } from '../../lib/experts/read-settings.js';
-import type { NativeAddon } from '../../lib/native.js';
+import type { NativeAddon } from '../../lib/native/addon.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
 
 const cancel = { cancel: () => undefined };

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type NativeKernelProblemOptions, nativeAddon } from '../../lib/native.js';
+import { nativeAddon } from '../../lib/native/addon.js';
+import type { NativeKernelProblemOptions } from '../../lib/native/kernels.js';
 
 const { KernelProblem } = nativeAddon();
 

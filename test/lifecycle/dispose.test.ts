@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { DisposedError, loadModel } from '../../lib/index.js';
-import { nativeAddon } from '../../lib/native.js';
+import { nativeAddon } from '../../lib/native/addon.js';
 import { within } from '../support/deadline.js';
 import { demoModel, fixture } from '../support/fixtures.js';
 import { runScript } from '../support/processes.js';

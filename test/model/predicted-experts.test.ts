@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { type NativeModel, type NativePrediction, nativeAddon } from '../../lib/native.js';
+import { nativeAddon } from '../../lib/native/addon.js';
+import type { NativeModel } from '../../lib/native/model.js';
+import type { NativePrediction } from '../../lib/native/step.js';
 import { demoModel } from '../support/fixtures.js';
 import { memoryBudget } from '../support/models.js';
 

@@ -1,7 +1,9 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { inspectModel, loadModel, planMemory } from '../../lib/index.js';
 import { Model } from '../../lib/model/model.js';
-import { type NativeLoadOptions, type NativeRouteWeights, nativeAddon } from '../../lib/native.js';
+import { nativeAddon } from '../../lib/native/addon.js';
+import type { NativeLoadOptions } from '../../lib/native/model.js';
+import type { NativeRouteWeights } from '../../lib/native/prediction.js';
 import { demoModel } from '../support/fixtures.js';
 import { load, memoryBudget } from '../support/models.js';
 import { previousTokenWeights } from '../support/route-weights.js';

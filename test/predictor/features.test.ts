@@ -2,7 +2,8 @@
 
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type NativeRouteDataset, nativeAddon } from '../../lib/native.js';
+import { nativeAddon } from '../../lib/native/addon.js';
+import type { NativeRouteDataset } from '../../lib/native/prediction.js';
 import { routeViews } from '../../predictor/weights.js';
 
 const shape = { layers: 2, experts: 3, expertsUsed: 1 };

@@ -1,7 +1,8 @@
 /** The network as TensorFlow.js trains it, and as it runs natively. */
 
 import { beforeAll, describe, expect, it } from 'vitest';
-import { type NativeRouteBatch, nativeAddon } from '../../lib/native.js';
+import { nativeAddon } from '../../lib/native/addon.js';
+import type { NativeRouteBatch } from '../../lib/native/prediction.js';
 import { uniforms } from '../../lib/random.js';
 import { type TensorFlow, tensorFlow } from '../../predictor/backend.js';
 import { type RouteRows, readRoutes } from '../../predictor/dataset.js';

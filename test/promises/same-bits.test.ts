@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Evaluation, type LoadModelOptions, loadModel, type Model } from '../../lib/index.js';
-import { type NativeModel, nativeAddon } from '../../lib/native.js';
+import { nativeAddon } from '../../lib/native/addon.js';
+import type { NativeModel } from '../../lib/native/model.js';
 import { demoModel, fixture } from '../support/fixtures.js';
 import { firstDifference, load } from '../support/models.js';
 

@@ -1,6 +1,6 @@
 /** Weights of route predictors whose answers are known. */
 
-import type { NativeRouteWeights } from '../../lib/native.js';
+import type { NativeRouteWeights } from '../../lib/native/prediction.js';
 import { heads, matchLengths, sizeOf, type WeightName, weightShapes } from '../../predictor/weights.js';
 
 /** Nearly sure that a token takes the route of the one before. */

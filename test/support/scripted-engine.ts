@@ -3,16 +3,15 @@
 import { noStepCounters, sumOfExperts } from '../../lib/experts/stats.js';
 import { inspectModel } from '../../lib/index.js';
 import { Model } from '../../lib/model/model.js';
+import type { NativeAddon } from '../../lib/native/addon.js';
+import type { NativeModel, NativeModelInfo } from '../../lib/native/model.js';
 import {
   kvBlockTokens,
-  type NativeAddon,
   type NativeCancelFlag,
   type NativeExpertCounters,
-  type NativeModel,
-  type NativeModelInfo,
   type NativeSampling,
   type NativeStepItem,
-} from '../../lib/native.js';
+} from '../../lib/native/step.js';
 import type { SchedulingLimits } from '../../lib/scheduling/settings.js';
 import { demoModel } from './fixtures.js';
 
