@@ -6,6 +6,7 @@ import { stat, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { modelFacts } from '../shared/active-bytes.js';
 import { describeRun, warnIfBusy } from '../shared/machine.js';
+import { program } from '../shared/program.js';
 import { requireRuntime } from '../shared/runtimes.js';
 import { ControlGroup } from './control-group.js';
 import { groupPlace } from './group-place.js';
@@ -18,12 +19,7 @@ import { capReport, closingLines } from './report.js';
 import { measureAll } from './rounds.js';
 import { runtimes } from './runtimes.js';
 
-try {
-  await bench(readOptions(process.argv.slice(2)));
-} catch (error) {
-  console.error((error as Error).message);
-  process.exitCode = process.exitCode || 1;
-}
+await program(() => bench(readOptions(process.argv.slice(2))));
 
 async function bench(options: Options): Promise<void> {
   const engines = new Set(options.runtimes.map((runtime) => runtimes[runtime].engine));

@@ -1,6 +1,5 @@
 // moeflow's side: the same measures and lines as llama.mjs, and what its cache of experts did while decoding.
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
+import { loadWithShare } from '../../build/tools/bench/shared/expert-share.js';
 import { loadModel, planMemory, simulateCache } from '../../dist/lib/index.js';
 import { peakResidentBytes, print, prompts, readBytes, readRequest, secondsSince } from '../shared/protocol.mjs';
 
@@ -10,7 +9,10 @@ const { file, threads, decodeTokens, decodeSeconds, load } = request;
 const loading = process.hrtime.bigint();
 const contextLength = request.promptTokens + decodeTokens + 2;
 const options = { threads, ram: request.ram, contextLength, predictor: 'none', ...load };
-const model = await (request.expertShare === undefined ? loadModel(file, options) : loadWithShare(request.expertShare));
+const { expertShare } = request;
+const model = await (expertShare === undefined
+  ? loadModel(file, options)
+  : loadWithShare({ loadModel, planMemory }, file, options, expertShare));
 const loadSeconds = secondsSince(loading);
 print({ measure: 'load', value: loadSeconds });
 const { slots, policy } = model.stats().experts;
@@ -52,29 +54,6 @@ function describe({ prefetch, layersAhead, leastProbability }) {
     ...(leastProbability === undefined ? [] : [`from ${leastProbability.toFixed(1)}`]),
   ];
   return [prefetch, ...details].join(', ');
-}
-
-/** With places for just that share of the experts, whatever else takes memory. */
-async function loadWithShare(share) {
-  const { expertBytes, experts } = await planMemory(file, { threads, contextLength, predictor: 'none' });
-  const wanted = Math.round(share * experts);
-  // The least that works says what else there is; what the process has already is not the same twice.
-  let ram = (await planMemory(file, options)).processBytes + 2 * expertBytes + 32 * 2 ** 20;
-  for (let attempt = 0; attempt < 32; attempt++) {
-    collectGarbage();
-    const model = await loadModel(file, { ...options, ram });
-    const missing = wanted - model.info.memory.expertSlots;
-    if (Math.abs(missing) <= wanted / 50) return model;
-    await model.dispose();
-    ram += Math.round((missing * expertBytes) / experts);
-  }
-  throw new Error(`no budget gave places for ${wanted} experts of ${experts}, 2% more or less`);
-}
-
-/** What earlier attempts left would count as taken. */
-function collectGarbage() {
-  setFlagsFromString('--expose-gc');
-  runInNewContext('gc')();
 }
 
 function readings() {

@@ -8,17 +8,13 @@ import { parseArgs } from 'node:util';
 import { type ModelFacts, modelFacts } from '../shared/active-bytes.js';
 import { describeRun, warnIfBusy } from '../shared/machine.js';
 import { count, counts } from '../shared/options.js';
+import { program } from '../shared/program.js';
 import { requireRuntime } from '../shared/runtimes.js';
 import { bestLlamaSettings, describeSettings } from './llama-settings.js';
 import { compare, type Runs, roofline } from './report.js';
 import { type Request, type Runtime, readBandwidth, runWorker } from './workers.js';
 
-try {
-  await bench();
-} catch (error) {
-  console.error((error as Error).message);
-  process.exitCode = 1;
-}
+await program(bench);
 
 async function bench(): Promise<void> {
   const { values } = parseArgs({

@@ -13,6 +13,7 @@ import { type Run, runInGroup } from '../offload/run.js';
 import { modelFacts } from '../shared/active-bytes.js';
 import { describeRun, warnIfBusy } from '../shared/machine.js';
 import { count, counts } from '../shared/options.js';
+import { program } from '../shared/program.js';
 import { requireRuntime } from '../shared/runtimes.js';
 import { predictorOf } from './own-text.js';
 import { report } from './report.js';
@@ -21,12 +22,7 @@ import { auto, chosenWays, type Way } from './ways.js';
 /** The budget is moeflow's own: that it is kept is measured elsewhere (npm run test:memory). */
 const noLimits = { ram: 0, group: 0 };
 
-try {
-  await bench();
-} catch (error) {
-  console.error((error as Error).message);
-  process.exitCode = process.exitCode || 1;
-}
+await program(bench);
 
 async function bench(): Promise<void> {
   const { values } = parseArgs({

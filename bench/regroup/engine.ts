@@ -8,8 +8,10 @@ import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type LoadModelOptions, loadModel, type Prefetch, planMemory } from '../../lib/index.js';
 import { shuffle, uniforms } from '../../lib/random.js';
+import { loadWithShare } from '../shared/expert-share.js';
 import { describeRun, warnIfBusy } from '../shared/machine.js';
 import { count, counts } from '../shared/options.js';
+import { program } from '../shared/program.js';
 import { median, spread } from '../shared/statistics.js';
 import { table } from '../shared/table.js';
 
@@ -35,12 +37,7 @@ interface Run {
   tokensPerSecond: number;
 }
 
-try {
-  await bench();
-} catch (error) {
-  console.error((error as Error).message);
-  process.exitCode = 1;
-}
+await program(bench);
 
 async function bench(): Promise<void> {
   console.log(describeRun(basename(values.file), values.file, availableParallelism()));
@@ -92,7 +89,7 @@ async function serve(
     cache: { prefetch },
     predictor: 'none',
   };
-  const model = await withShare(values.file, options, share / 100);
+  const model = await loadWithShare({ loadModel, planMemory }, values.file, options, share / 100);
   try {
     const prompts = mixedPrompts(count('--requests', values.requests), seed);
     const started = performance.now();
@@ -121,19 +118,4 @@ function mixedPrompts(requests: number, seed: number): Int32Array[] {
     const at = (384 * Math.floor(i / texts.length)) % Math.max(1, text.length - promptTokens);
     return text.slice(at, at + promptTokens);
   });
-}
-
-/** With places for that share of the experts. */
-async function withShare(file: string, options: LoadModelOptions, share: number) {
-  const plan = await planMemory(file, { ...options, ram: undefined });
-  const wanted = Math.round(share * plan.experts);
-  let ram = plan.processBytes + plan.denseBytes + plan.kvCacheBytes + plan.workspaceBytes + share * plan.expertBytes;
-  for (let attempt = 0; attempt < 32; attempt++) {
-    const model = await loadModel(file, { ...options, ram: Math.round(ram) });
-    const missing = wanted - model.info.memory.expertSlots;
-    if (Math.abs(missing) <= wanted / 50) return model;
-    await model.dispose();
-    ram += (missing * plan.expertBytes) / plan.experts;
-  }
-  throw new Error(`no budget gave places for ${wanted} experts, 2% more or less`);
 }

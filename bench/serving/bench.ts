@@ -10,6 +10,7 @@ import { parseArgs } from 'node:util';
 import { modelFacts } from '../shared/active-bytes.js';
 import { describeRun, warnIfBusy } from '../shared/machine.js';
 import { count } from '../shared/options.js';
+import { program } from '../shared/program.js';
 import { repository, requireRuntime } from '../shared/runtimes.js';
 import { type Arrival, poissonArrivals } from './arrivals.js';
 import { checkServed, type Figures, figures, report, type Served } from './report.js';
@@ -21,12 +22,7 @@ const titles = {
 } as const;
 type Way = keyof typeof titles;
 
-try {
-  await bench();
-} catch (error) {
-  console.error((error as Error).message);
-  process.exitCode = 1;
-}
+await program(bench);
 
 async function bench(): Promise<void> {
   const { values } = parseArgs({

@@ -6,6 +6,7 @@ import OpenAI from 'openai';
 import { type GenerateOptions, loadModel, type Model } from '../../lib/index.js';
 import { below, uniforms } from '../../lib/random.js';
 import { createServer } from '../../lib/server/index.js';
+import { program } from '../shared/program.js';
 
 const { values } = parseArgs({
   options: { requests: { type: 'string', default: '10000' }, http: { type: 'boolean', default: false } },
@@ -35,12 +36,7 @@ const texts = [
   'a small animal of the',
 ];
 
-try {
-  await soak();
-} catch (error) {
-  console.error((error as Error).message);
-  process.exitCode = 1;
-}
+await program(soak);
 
 async function soak(): Promise<void> {
   const known = await knownAnswers();
