@@ -15,11 +15,13 @@ constexpr uint64_t kTokenBytes = 256;
 
 }  // namespace
 
-Forecaster::Forecaster(std::shared_ptr<const RoutePredictor> predictor, int leading_dense_layers, ForecastHook hook)
+Forecaster::Forecaster(std::shared_ptr<const RoutePredictor> predictor, int leading_dense_layers, ForecastHook hook,
+                       size_t most_tokens)
     : predictor_(std::move(predictor)),
       leading_dense_layers_(static_cast<size_t>(leading_dense_layers)),
       hook_(std::move(hook)),
       forecast_(predictor_->shape(), leading_dense_layers_),
+      histories_(predictor_->shape(), most_tokens),
       together_(predictor_->shape()) {
   const RouteShape& shape = predictor_->shape();
   views_.resize(kHistoryViews * shape.outputs());
@@ -76,8 +78,7 @@ void Forecaster::ask(std::span<const Row> rows, float least_probability) {
     if (busy_.load(std::memory_order_relaxed)) return;  // it has just taken up a step before
     asked_.tokens.clear();
     for (const Row& row : rows) {
-      const auto history = histories_.try_emplace(row.sequence, predictor_->shape()).first;
-      asked_.tokens.push_back({row, history->second.length()});
+      asked_.tokens.push_back({row, histories_.of(row.sequence).length()});
     }
     asked_.least_probability = least_probability;
     is_asked_ = true;
@@ -93,33 +94,19 @@ void Forecaster::end() {
 }
 
 void Forecaster::append(int32_t sequence, std::span<const int32_t> tokens, const int32_t* routes) {
-  change_histories([&] {
-    RouteHistory& history = histories_.try_emplace(sequence, predictor_->shape()).first->second;
-    for (const int32_t token : tokens) {
-      history.append(token, routes);
-      routes += predictor_->shape().route();
-    }
-  });
+  change_histories([&] { histories_.append(sequence, tokens, routes); });
 }
 
 void Forecaster::share(int32_t from, int32_t sequence, size_t length) {
-  change_histories([&] {
-    const auto found = histories_.find(from);
-    if (found == histories_.end()) return;
-    RouteHistory history = found->second;
-    history.truncate(length);
-    histories_.insert_or_assign(sequence, std::move(history));
-  });
+  change_histories([&] { histories_.share(from, sequence, length); });
 }
 
 void Forecaster::truncate(int32_t sequence, size_t length) {
-  change_histories([&] {
-    if (const auto found = histories_.find(sequence); found != histories_.end()) found->second.truncate(length);
-  });
+  change_histories([&] { histories_.truncate(sequence, length); });
 }
 
 void Forecaster::free(int32_t sequence) {
-  change_histories([&] { histories_.erase(sequence); });
+  change_histories([&] { histories_.free(sequence); });
 }
 
 // A hint that cannot be had must not end the step that it is for.
@@ -148,8 +135,8 @@ ForecastCounters Forecaster::counters() const {
 
 size_t Forecaster::history_length(int32_t sequence) const {
   const std::lock_guard lock(mutex_);
-  const auto found = histories_.find(sequence);
-  return found == histories_.end() ? 0 : found->second.length();
+  const RouteHistory* history = histories_.find(sequence);
+  return history ? history->length() : 0;
 }
 
 // Under the mutex.
@@ -205,12 +192,11 @@ void Forecaster::work() {
 // Whether the step is still to come: when it is over, its sequence has grown, or is gone.
 bool Forecaster::read_history(const Request::Token& token) {
   const std::lock_guard lock(mutex_);
-  const auto found = histories_.find(token.row.sequence);
-  if (found == histories_.end() || found->second.length() != token.position) return false;
-  const RouteHistory& history = found->second;
-  match_ = history.match(token.row.token);
-  before_ = history.token(static_cast<int64_t>(token.position) - 1);
-  route_features(history, token.position, match_, views_);
+  const RouteHistory* history = histories_.find(token.row.sequence);
+  if (!history || history->length() != token.position) return false;
+  match_ = history->match(token.row.token);
+  before_ = history->token(static_cast<int64_t>(token.position) - 1);
+  route_features(*history, token.position, match_, views_);
   return true;
 }
 

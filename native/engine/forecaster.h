@@ -6,7 +6,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <functional>
-#include <map>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <span>
@@ -14,6 +14,7 @@
 #include <thread>
 #include <vector>
 
+#include "engine/route_histories.h"
 #include "model/forecast.h"
 #include "prediction/route_predictor.h"
 #include "prediction/step_forecast.h"
@@ -49,8 +50,10 @@ class Forecaster {
     friend bool operator==(const Row&, const Row&) = default;
   };
 
-  // Throws Error(kOutOfMemory) when the thread cannot be started.
-  Forecaster(std::shared_ptr<const RoutePredictor> predictor, int leading_dense_layers, ForecastHook hook = {});
+  // Remembers the routes of at most `most_tokens`, all sequences together. Throws Error(kOutOfMemory) when the thread
+  // cannot be started.
+  Forecaster(std::shared_ptr<const RoutePredictor> predictor, int leading_dense_layers, ForecastHook hook = {},
+             size_t most_tokens = std::numeric_limits<size_t>::max());
   ~Forecaster();
   Forecaster(const Forecaster&) = delete;
   Forecaster& operator=(const Forecaster&) = delete;
@@ -115,7 +118,7 @@ class Forecaster {
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;
-  std::map<int32_t, RouteHistory> histories_;
+  RouteHistories histories_;
   Request asked_;
   bool is_asked_ = false;
   bool stop_ = false;

@@ -26,7 +26,7 @@ void check_prefetch(Prefetch prefetch, const RoutePredictor* predictor, const Mo
 }
 
 Foresight::Foresight(Prefetch prefetch, std::shared_ptr<const RoutePredictor> predictor, ForecastHook hook,
-                     const ModelConfig& config, int most_rows)
+                     const ModelConfig& config, int most_rows, size_t most_tokens)
     : prefetch_(prefetch),
       leading_dense_layers_(config.leading_dense_layers),
       expert_layers_(static_cast<size_t>(config.layers - config.leading_dense_layers)),
@@ -40,7 +40,7 @@ Foresight::Foresight(Prefetch prefetch, std::shared_ptr<const RoutePredictor> pr
   };
   remembers_routes_ = goes_by(Source::kPreviousToken);
   if (!goes_by(Source::kRoutePath)) return;
-  forecaster_ = std::make_unique<Forecaster>(std::move(predictor), leading_dense_layers_, std::move(hook));
+  forecaster_ = std::make_unique<Forecaster>(std::move(predictor), leading_dense_layers_, std::move(hook), most_tokens);
 }
 
 void Foresight::choose_among(std::vector<Strategy> strategies) {

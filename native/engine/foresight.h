@@ -45,10 +45,10 @@ struct Outlook {
 
 class Foresight {
  public:
-  // For steps of at most `most_rows` tokens; larger ones use nearly everything. `predictor` may be null. Throws as
-  // check_prefetch and Forecaster.
+  // For steps of at most `most_rows` tokens; larger ones use nearly everything. `predictor` may be null, and remembers
+  // the routes of at most `most_tokens`. Throws as check_prefetch and Forecaster.
   Foresight(Prefetch prefetch, std::shared_ptr<const RoutePredictor> predictor, ForecastHook hook,
-            const ModelConfig& config, int most_rows);
+            const ModelConfig& config, int most_rows, size_t most_tokens);
 
   // A step begins. What the caller has `predicted`, if anything, goes before what is known here; it must stay.
   Outlook begin(const std::vector<StepItem>& items, const PredictedExperts& predicted);

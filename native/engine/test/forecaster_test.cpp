@@ -110,6 +110,34 @@ TEST_CASE("forecasts go by the sequence's own routes, prompts included, as far a
   CHECK(forecast_of(forecaster, {{1, 7}}, 0.5F) == Experts{{2, 3}, {2, 3}});
 }
 
+TEST_CASE("routes are remembered of as many tokens as there is room for, and of each sequence whole or not at all") {
+  constexpr size_t kMostTokens = 6;
+  Forecaster forecaster(previous_token_predictor(kShape), 0, {}, kMostTokens);
+  const std::vector<int32_t> tokens = {3, 4, 5};
+  const std::vector<int32_t> routes = {0, 1, 2, 3, /**/ 1, 2, 0, 3, /**/ 3, 2, 1, 0};
+  forecaster.append(0, tokens, routes.data());
+  forecaster.share(0, 1, 2);
+  CHECK(forecaster.history_length(1) == 2);
+  forecaster.share(0, 2, 2);
+  CHECK(forecaster.history_length(2) == 0);
+  // What is not known from its beginning on is not gone by later either.
+  forecaster.append(2, {tokens.data(), 1}, routes.data());
+  CHECK(forecaster.history_length(2) == 0);
+  CHECK(forecast_of(forecaster, {{2, 7}}, 0.5F) == Experts{{}, {}});
+  forecaster.share(2, 3, 1);
+  forecaster.append(3, {tokens.data(), 1}, routes.data());
+  CHECK(forecaster.history_length(3) == 0);
+  // One that grows beyond the room is forgotten, and others may have it.
+  forecaster.append(1, {tokens.data(), 2}, routes.data());
+  CHECK(forecaster.history_length(1) == 0);
+  forecaster.append(4, tokens, routes.data());
+  CHECK(forecaster.history_length(4) == 3);
+  forecaster.truncate(4, 1);
+  forecaster.free(1);
+  forecaster.append(1, {tokens.data(), 2}, routes.data());
+  CHECK(forecaster.history_length(1) == 2);
+}
+
 TEST_CASE("a forecast prepared for sampled tokens is that of the step that computes them, or some of them") {
   std::atomic<int> computed = 0;
   Forecaster forecaster(previous_token_predictor(kShape), 0, [&](std::span<float>) { ++computed; });

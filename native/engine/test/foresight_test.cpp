@@ -58,7 +58,7 @@ TEST_CASE("every way but auto tries only what has its name, auto tries all that 
 }
 
 TEST_CASE("a way that is faster comes into effect, and what was tried can be seen") {
-  Foresight foresight(Prefetch::kAuto, nullptr, {}, config(), 8);
+  Foresight foresight(Prefetch::kAuto, nullptr, {}, config(), 8, 1024);
   ForesightReport report;
   foresight.report(report);
   CHECK(report.tried.empty());
@@ -72,7 +72,7 @@ TEST_CASE("a way that is faster comes into effect, and what was tried can be see
 }
 
 TEST_CASE("small and large steps find their own ways, and what was found is kept while the others run") {
-  Foresight foresight(Prefetch::kAuto, nullptr, {}, config(), 8);
+  Foresight foresight(Prefetch::kAuto, nullptr, {}, config(), 8, 1024);
   const auto run = [&](int32_t sequences, int steps, Prefetch fastest) {
     std::vector<StepItem> items;
     for (int32_t i = 0; i < sequences; ++i) items.push_back(item(i, {1}));
@@ -94,7 +94,7 @@ TEST_CASE("small and large steps find their own ways, and what was found is kept
 }
 
 TEST_CASE("the previous tokens' experts: every sequence's first choice, then every sequence's second") {
-  Foresight foresight(Prefetch::kPreviousToken, nullptr, {}, config(), 8);
+  Foresight foresight(Prefetch::kPreviousToken, nullptr, {}, config(), 8, 1024);
   const std::vector<StepItem> items = {item(0, {1, 2}), item(1, {3})};
   const PredictedExperts before = foresight.begin(items, kNothing).known;
   CHECK(before == PredictedExperts{{}, {}, {}});
@@ -110,7 +110,7 @@ TEST_CASE("the previous tokens' experts: every sequence's first choice, then eve
 
 TEST_CASE("forecasts are for generated tokens, in steps that do not use nearly everything, and unless others predict") {
   const RouteShape shape = route_shape(config());
-  Foresight foresight(Prefetch::kRoutePath, previous_token_predictor(shape), {}, config(), 2);
+  Foresight foresight(Prefetch::kRoutePath, previous_token_predictor(shape), {}, config(), 2, 1024);
   const auto begins = [&](const std::vector<StepItem>& items, const PredictedExperts& predicted) {
     return foresight.begin(items, predicted).forecast != nullptr;
   };
@@ -128,7 +128,7 @@ TEST_CASE("without the predictor, what does not need it goes on") {
   const auto after_failure = [&](Prefetch prefetch) {
     Foresight foresight(
         prefetch, previous_token_predictor(shape), [](std::span<float>) { throw std::runtime_error("gone"); }, config(),
-        8);
+        8, 1024);
     // auto comes to its forecasts when their turn is.
     wait_until([&] {
       foresight.begin({item(0, {1})}, kNothing);
