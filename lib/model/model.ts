@@ -14,7 +14,7 @@ import type { Request } from '../scheduling/request.js';
 import { Scheduler } from '../scheduling/scheduler.js';
 import { type SchedulingLimits, schedulerSettings } from '../scheduling/settings.js';
 import type { SchedulingStats } from '../scheduling/stats.js';
-import { StreamingDetokenizer, Tokenizer } from '../tokenizer/index.js';
+import { Tokenizer } from '../tokenizer/index.js';
 import { checkTokens } from './check-tokens.js';
 import { type EvaluateOptions, type Evaluation, evaluate } from './evaluate.js';
 import type { FoundPredictor } from './find-predictor.js';
@@ -109,10 +109,11 @@ export class Model implements AsyncDisposable {
     this.#checkUsable();
     const checked = checkGenerateOptions(options);
     const tokens = this.promptTokens(prompt);
+    this.#checkLogprobs(checked.logprobs);
     const room = this.info.contextLength - tokens.length;
     const seed = checked.seed ?? randomBytes(6).readUIntBE(0, 6);
     const setting = {
-      detokenizer: new StreamingDetokenizer(this.tokenizer, { keepLeadingSpace: true }),
+      detokenizer: this.tokenizer.stream({ keepLeadingSpace: true }),
       stopStrings: new StopStrings(typeof checked.stop === 'string' ? [checked.stop] : (checked.stop ?? [])),
       isEndOfGeneration: (token: number) => this.tokenizer.isEndOfGeneration(token),
       // The last token is never read back, so one more than there is room for.
@@ -207,6 +208,13 @@ export class Model implements AsyncDisposable {
 
   #checkUsable(): void {
     if (this.#disposed) throw new DisposedError();
+  }
+
+  #checkLogprobs(wanted = 0): void {
+    const { vocabulary } = this.info;
+    if (wanted > vocabulary) {
+      throw new InvalidArgumentError(`logprobs is ${wanted}, but the model has ${vocabulary} tokens in all`);
+    }
   }
 
   #tokensOf(prompt: Prompt): Int32Array {

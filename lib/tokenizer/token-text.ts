@@ -12,6 +12,11 @@ export interface TokenSource {
   tokenBytes(id: number): Uint8Array;
 }
 
+const nothing = new Uint8Array(0);
+
+/** Tokens of which no text is known. */
+export const withoutText: TokenSource = { addsSpacePrefix: false, isText: () => false, tokenBytes: () => nothing };
+
 export interface DecodeOptions {
   /** Show control, unknown and unused tokens by their names. Default false: they are no text. */
   readonly special?: boolean;
@@ -22,7 +27,6 @@ export interface DecodeOptions {
   readonly keepLeadingSpace?: boolean;
 }
 
-const nothing = new Uint8Array(0);
 const space = 0x20;
 
 export class TokenText {

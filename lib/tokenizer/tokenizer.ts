@@ -5,8 +5,9 @@ import { describeValue } from './describe-value.js';
 import { endOfGenerationIds } from './end-of-generation.js';
 import { setUp, type TokenizerSetup } from './setup.js';
 import { SpecialTokenMatcher } from './special-tokens.js';
+import { StreamingDetokenizer } from './streaming-detokenizer.js';
 import type { TextModel } from './text-model.js';
-import { createTextDecoder, type DecodeOptions, type TokenSource, TokenText } from './token-text.js';
+import { createTextDecoder, type DecodeOptions, type TokenSource, TokenText, withoutText } from './token-text.js';
 import { type TokenizerData, tokenizerDataFromMetadata } from './tokenizer-data.js';
 
 export interface EncodeOptions {
@@ -127,6 +128,11 @@ export class Tokenizer implements TokenSource {
       chunks.push(text.next(tokens[index] as number));
     }
     return createTextDecoder().decode(Buffer.concat(chunks));
+  }
+
+  /** Turns tokens into text as they come; without a usable tokenizer they have none. */
+  stream(options: DecodeOptions = {}): StreamingDetokenizer {
+    return new StreamingDetokenizer(this.#unavailable === undefined ? this : withoutText, options);
   }
 
   /** The exact bytes that a token stands for; of a control token, those of its name. @throws InvalidArgumentError */

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { loadModel, type Model } from '../../lib/index.js';
-import { demoModel } from '../support/fixtures.js';
+import { InvalidArgumentError, loadModel, type Model } from '../../lib/index.js';
+import { demoModel, fixture } from '../support/fixtures.js';
 
 describe('log probabilities', () => {
   let model: Model;
@@ -43,5 +43,13 @@ describe('log probabilities', () => {
     expect(pieces.flatMap(({ tokens }) => tokens)).toEqual(result.tokens);
     expect(pieces.flatMap(({ logprobs }) => logprobs)).toEqual(result.logprobs);
     expect(pieces.map(({ text }) => text).join('')).toBe(result.text);
+  });
+
+  it('of more tokens than the model has are refused', async () => {
+    await using small = await loadModel(fixture('qwen2moe/model.gguf'), { threads: 1, contextLength: 32 });
+    const ask = (logprobs: number) => small.generate([1], { maxTokens: 2, logprobs });
+    expect(() => ask(513)).toThrow(InvalidArgumentError);
+    expect(() => ask(513)).toThrow('logprobs is 513, but the model has 512 tokens in all');
+    expect((await ask(512).result).logprobs?.[0]?.top).toHaveLength(512);
   });
 });

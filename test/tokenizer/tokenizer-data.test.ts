@@ -86,6 +86,8 @@ describe('a model without usable tokenizer', () => {
     const error = expect.objectContaining({ code: 'UNSUPPORTED' });
     expect(() => tokenizer.encode('a')).toThrow(error);
     expect(() => tokenizer.encode('a')).toThrow(/tokenizer\.ggml\.model is missing/);
+    // Its tokens can still be generated; they have no text.
+    expect(tokenizer.stream().push(7)).toBe('');
   });
 
   it('can be a file with a broken one', () => {
