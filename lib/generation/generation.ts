@@ -64,7 +64,8 @@ export class Generation implements AsyncIterable<string> {
   #unread = 0;
   #stalled = false;
   #outcome: { result: GenerationResult } | { error: unknown } | undefined;
-  #notify: (() => void) | undefined;
+  /** Readers that wait for more. */
+  readonly #waiting: (() => void)[] = [];
   #settle!: { resolve(result: GenerationResult): void; reject(error: unknown): void };
 
   constructor(options: GenerateOptions, setting: GenerationSetting, scheduler: Scheduler, request: RequestOptions) {
@@ -76,7 +77,7 @@ export class Generation implements AsyncIterable<string> {
     });
     // Whoever only iterates gets the error there; it must not also count as unhandled.
     this.result.catch(() => {});
-    this.#request = new Request(request, this.#listener(), scheduler.habit());
+    this.#request = new Request(request, this.#listener());
     this.#start();
   }
 
@@ -103,7 +104,7 @@ export class Generation implements AsyncIterable<string> {
           yield this.#pieces[next] as GenerationPiece;
         }
         if (this.#outcome) break;
-        await new Promise<void>((notify) => (this.#notify = notify));
+        await new Promise<void>((wake) => this.#waiting.push(wake));
       }
     } finally {
       this.#endEarly('cancelled');
@@ -136,7 +137,7 @@ export class Generation implements AsyncIterable<string> {
       onRouting: (experts, weights) => void this.#routes.push({ experts, weights }),
       onEnd: (reason) => {
         this.#emitHeldBack();
-        this.#finish({ result: this.#resultOf(reason === 'read' ? 'length' : reason) });
+        this.#finish({ result: this.#resultOf(reason) });
       },
       onError: (error) => this.#finish({ error }),
       wantsMore: () => !this.#stalled,
@@ -184,7 +185,7 @@ export class Generation implements AsyncIterable<string> {
     this.#pieces.push({ text, tokens, ...(logprobs.length > 0 ? { logprobs } : {}) });
     this.#unread++;
     this.#checkReader();
-    this.#wakeReader();
+    this.#wakeReaders();
   }
 
   #endEarly(reason: FinishReason): void {
@@ -200,12 +201,11 @@ export class Generation implements AsyncIterable<string> {
     this.#outcome = outcome;
     if ('result' in outcome) this.#settle.resolve(outcome.result);
     else this.#settle.reject(outcome.error);
-    this.#wakeReader();
+    this.#wakeReaders();
   }
 
-  #wakeReader(): void {
-    this.#notify?.();
-    this.#notify = undefined;
+  #wakeReaders(): void {
+    for (const wake of this.#waiting.splice(0)) wake();
   }
 
   #resultOf(finishReason: FinishReason): GenerationResult {

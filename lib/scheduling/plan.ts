@@ -20,8 +20,8 @@ export interface Candidate extends ReadTokens {
 export interface StepLimits {
   /** Tokens of a step. */
   tokens: number;
-  /** Of these, those that prompts may have in a step in which others generate. */
-  promptTokens: number;
+  /** Of these, those that prompts may have in a step in which so many sequences generate. */
+  promptTokens(generating: number): number;
   /** Sequences that have begun. */
   sequences: number;
   /** Sequences that generate in one step. */
@@ -85,7 +85,7 @@ export function planStep<Request extends Candidate>(
 }
 
 /** Its next step draws a token. */
-function isGenerating({ tokens, read }: Candidate): boolean {
+export function isGenerating({ tokens, read }: Candidate): boolean {
   return tokens.length - read === 1;
 }
 
@@ -145,6 +145,8 @@ function beginnings<Request extends Candidate>(
 ): { items: Beginning<Request>[]; held: boolean } {
   const items: Beginning<Request>[] = [];
   const readers = begun.filter(({ stalled }) => !stalled);
+  /** Places of those that wait for what another one is reading. */
+  let kept = 0;
   // What is promised to those that have begun: their prompts whole, and room to generate for a while.
   let room = blocks.free - generating;
   for (const request of readers) {
@@ -153,10 +155,14 @@ function beginnings<Request extends Candidate>(
   for (const request of waiting) {
     if (request.stalled) continue;
     if (begun.length + items.length >= limits.sequences) return { items, held: true };
+    if (begun.length + items.length + kept >= limits.sequences) break;
     const prefix = request.mayShare ? longestSharedPrefix(request.tokens, readers, limits.blockTokens) : undefined;
-    // Another one is about to read what it begins with.
-    if (prefix && prefix.later > prefix.now) continue;
-    const share = prefix && { from: prefix.from, tokens: prefix.now };
+    if (prefix && prefix.later > prefix.now && prefix.from.priority >= request.priority) {
+      // Another one is about to read what it begins with. Its place is kept, so that no more are compared than can begin.
+      kept++;
+      continue;
+    }
+    const share = prefix && prefix.now > 0 ? { from: prefix.from, tokens: prefix.now } : undefined;
     const needed = blocks.needed(share?.tokens ?? 0, request.tokens.length + 1);
     if (needed > room && begun.length + items.length > 0) return { items, held: true };
     room -= needed;
@@ -174,8 +180,10 @@ function promptItems<Request extends Candidate>(
 ): PlannedItem<Request>[] {
   const items: PlannedItem<Request>[] = [];
   let left = limits.tokens - generating;
-  if (generating > 0) left = Math.min(left, limits.promptTokens);
-  for (const ofOnePriority of byPriority(prompts)) {
+  if (generating > 0) left = Math.min(left, limits.promptTokens(generating));
+  // Where not all can be served, those whose turn is longest ago are.
+  const inTurn = [...prompts].sort((a, b) => a.request.lastTurn - b.request.lastTurn);
+  for (const ofOnePriority of byPriority(inTurn)) {
     const wanted = ofOnePriority.map(({ request, share }) => request.tokens.length - startOf(request, share));
     const shares = left > 0 ? fairShares(wanted, left, leastPromptTokens) : [];
     ofOnePriority.forEach(({ request, share }, i) => {

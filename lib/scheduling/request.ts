@@ -17,8 +17,8 @@ export interface RequestListener {
   onRouting?(experts: Int32Array, weights: Float32Array): void;
   /** The same of logits, from the token on of which they are wanted. */
   onLogits?(logits: Float32Array): void;
-  /** `read`: all tokens were read, and none was to be drawn. */
-  onEnd(reason: 'stop' | 'length' | 'read'): void;
+  /** `length`: there is all that was wanted; without sampling, when all tokens were read. */
+  onEnd(reason: 'stop' | 'length'): void;
   onError(error: unknown): void;
   /** False while the reader is behind: the request then waits. */
   wantsMore?(): boolean;
@@ -52,8 +52,8 @@ export class Request implements Candidate {
   lastTurn = -1;
   /** In the order of arrival. */
   readonly number: number;
-  /** What experts it uses by habit, where somebody wants to know. */
-  readonly habit: Habit | undefined;
+  /** What experts it uses by habit, where somebody wants to know; given when it begins. */
+  habit: Habit | undefined;
   over = false;
   distinctExperts = 0;
   /** Over the steps that this request took part in, alone or with others. */
@@ -73,12 +73,10 @@ export class Request implements Candidate {
   /** Tokens that were read for the first time: after a pause they are read again. */
   #reported = 0;
 
-  /** @param habit to be learned on the way */
-  constructor(options: RequestOptions, listener: RequestListener, habit?: Habit) {
+  constructor(options: RequestOptions, listener: RequestListener) {
     this.prompt = options.prompt;
     this.priority = options.priority ?? 0;
     this.number = requests++;
-    this.habit = habit;
     this.mayShare = !options.routing && options.logitsFrom === undefined;
     this.#options = options;
     this.#listener = listener;
@@ -123,8 +121,20 @@ export class Request implements Candidate {
     };
   }
 
-  /** Takes in the result of a step that read `count` of its tokens. */
+  /** Takes in the result of a step that read `count` of its tokens. What goes wrong with that is this request's end alone. */
   accept(count: number, result: NativeStepItemResult, spent: NativeStepCounters): void {
+    try {
+      this.#accept(count, result, spent);
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  fail(error: unknown): void {
+    this.#end(() => this.#listener.onError(error));
+  }
+
+  #accept(count: number, result: NativeStepItemResult, spent: NativeStepCounters): void {
     const known = Math.min(count, Math.max(0, this.#reported - this.read));
     this.read += count;
     this.#reported = Math.max(this.#reported, this.read);
@@ -132,11 +142,7 @@ export class Request implements Candidate {
     this.distinctExperts = result.distinctExperts;
     this.#report(result, known, count);
     if (result.token >= 0) this.#take(result);
-    else if (!this.#options.sampling && this.read === this.#length) this.#end(() => this.#listener.onEnd('read'));
-  }
-
-  fail(error: unknown): void {
-    this.#end(() => this.#listener.onError(error));
+    else if (!this.#options.sampling && this.read === this.#length) this.#end(() => this.#listener.onEnd('length'));
   }
 
   /** What is new of a step's tokens, of which the first `known` ones were read before. */
@@ -162,13 +168,19 @@ export class Request implements Candidate {
     }
     this.#tokens[this.#length++] = token;
     const complete = this.#options.constraint?.accept(token) === 'complete';
-    const reason = this.#listener.onToken?.(token, likelyTokens, logProbabilities) ?? (complete ? 'stop' : undefined);
+    const over = this.#listener.onToken?.(token, likelyTokens, logProbabilities);
+    // What is complete with the last token that it may have is complete.
+    const reason = complete ? 'stop' : over;
     if (reason) this.#end(() => this.#listener.onEnd(reason));
   }
 
   #end(report: () => void): void {
     if (this.over) return;
     this.over = true;
-    report();
+    try {
+      report();
+    } catch (error) {
+      this.#listener.onError(error);
+    }
   }
 }

@@ -3,13 +3,13 @@
 import { DisposedError, fromNative, QueueFullError } from '../errors.js';
 import type { NativeAddon } from '../native/addon.js';
 import type { NativeModel } from '../native/model.js';
-import type { NativeCancelFlag } from '../native/step.js';
-import { type PlannedItem, planStep, type StepLimits } from './plan.js';
-import { firstPace, nextPace, type PromptPace } from './prompt-pace.js';
+import type { NativeCancelFlag, NativeStepResult } from '../native/step.js';
+import { isGenerating, type PlannedItem, planStep, type StepLimits } from './plan.js';
+import { firstPace, nextPace, type PromptPace, promptTokensBeside } from './prompt-pace.js';
 import type { Request } from './request.js';
 import type { SchedulerSettings } from './settings.js';
 import { noSchedulingCounts, type SchedulingStats } from './stats.js';
-import { type Habit, Turns } from './turns.js';
+import { Turns } from './turns.js';
 
 export class Scheduler {
   readonly #addon: NativeAddon;
@@ -31,11 +31,6 @@ export class Scheduler {
     this.#model = model;
     this.#settings = settings;
     this.#turns = new Turns(settings.choice, settings.shape);
-  }
-
-  /** For a request to come. */
-  habit(): Habit | undefined {
-    return this.#turns.habit();
   }
 
   /**
@@ -111,7 +106,7 @@ export class Scheduler {
     const { tokensPerStep, sequences, sequencesPerStep, blocks, blockTokens } = this.#settings;
     return {
       tokens: tokensPerStep,
-      promptTokens: this.#pace.tokens,
+      promptTokens: (generating) => promptTokensBeside(this.#pace, generating),
       sequences,
       sequencesPerStep,
       freeBlocks: blocks - this.#model.kvBlocksInUse(),
@@ -137,8 +132,12 @@ export class Scheduler {
   }
 
   async #free({ sequence }: Request): Promise<void> {
-    // The model may have been disposed of meanwhile, and its sequences with it.
-    if (sequence !== undefined) await this.#model.freeSequence(sequence).catch(() => {});
+    if (sequence === undefined) return;
+    try {
+      await this.#model.freeSequence(sequence);
+    } catch {
+      // The model has been disposed of meanwhile, and its sequences with it.
+    }
   }
 
   async #begin({ request, share }: PlannedItem<Request>): Promise<void> {
@@ -149,49 +148,64 @@ export class Scheduler {
     const model = this.#model;
     const sequence = await (from === undefined ? model.createSequence() : model.shareSequence(from, shared));
     request.begin(sequence, shared);
+    request.habit ??= this.#turns.habit();
     this.#counts.sharedTokens += shared;
   }
 
   async #runStep(plan: PlannedItem<Request>[], chosen: boolean): Promise<void> {
-    const requests = plan.map((item) => item.request);
     const flag = new this.#addon.CancelFlag();
-    this.#step = { requests, flag };
+    this.#step = { requests: plan.map(({ request }) => request), flag };
     try {
-      for (const item of plan) await this.#begin(item);
-      // One that was cancelled while it waited has no sequence.
-      const items = plan.filter(({ request }) => request.sequence !== undefined);
-      if (items.every(({ request }) => request.over)) return;
-      this.#counts.steps++;
-      for (const { request } of items) request.lastTurn = this.#turn++;
-      const result = await this.#model.step(
-        items.map((item) => item.request.stepItem(item)),
-        flag,
-      );
-      this.#learn(items, result.spent.seconds);
-      items.forEach(({ request, tokens }, i) => {
-        const item = result.items[i];
-        if (item && !request.over) request.accept(tokens, item, result.spent);
-      });
-      // Steps that read prompts too say nothing of who should generate together.
-      const routes = result.items.flatMap(({ experts }) => experts ?? []);
-      const isPure = routes.length === items.length && items.every(({ tokens }) => tokens === 1);
-      this.#turns.stepped(chosen, result.spent.seconds, isPure ? routes : []);
-    } catch (error) {
-      // After a cancelled step every sequence is as before, so those that are not over simply try again.
-      if ((error as { code?: string }).code === 'CANCELLED' && requests.some(isOver)) return;
-      for (const request of requests) request.fail(fromNative(error));
+      for (const item of plan) await this.#begin(item).catch((error) => item.request.fail(fromNative(error)));
+      // Those that were cancelled meanwhile take no part.
+      const items = plan.filter(({ request }) => request.sequence !== undefined && !request.over);
+      if (items.length === 0) return;
+      const result = await this.#compute(items, flag);
+      if (result) this.#take(items, result, chosen);
     } finally {
       this.#step = undefined;
     }
   }
 
+  /** Undefined if the step was cancelled or failed: every sequence is then as before. */
+  async #compute(items: PlannedItem<Request>[], flag: NativeCancelFlag): Promise<NativeStepResult | undefined> {
+    this.#counts.steps++;
+    for (const { request } of items) request.lastTurn = this.#turn++;
+    try {
+      return await this.#model.step(
+        items.map((item) => item.request.stepItem(item)),
+        flag,
+      );
+    } catch (error) {
+      // Those that are not over simply try again.
+      if ((error as { code?: string }).code === 'CANCELLED' && items.some(({ request }) => isOver(request))) return;
+      const [first, ...others] = items as [PlannedItem<Request>, ...PlannedItem<Request>[]];
+      if (others.length === 0) first.request.fail(fromNative(error));
+      // Each by itself, so that nobody ends with another one's error.
+      else for (const item of items) if (!isOver(item.request)) await this.#runStep([item], false);
+    }
+  }
+
+  #take(items: PlannedItem<Request>[], result: NativeStepResult, chosen: boolean): void {
+    this.#learn(items, result.spent.seconds);
+    items.forEach(({ request, tokens }, i) => {
+      const item = result.items[i];
+      if (item && !request.over) request.accept(tokens, item, result.spent);
+    });
+    // Steps that read prompts too say nothing of who should generate together.
+    const routes = result.items.flatMap(({ experts }) => experts ?? []);
+    const isPure = routes.length === items.length && items.every(({ tokens }) => tokens === 1);
+    this.#turns.stepped(chosen, result.spent.seconds, isPure ? routes : []);
+  }
+
   #learn(items: PlannedItem<Request>[], seconds: number): void {
-    const generating = items.filter(({ request, tokens }) => tokens === 1 && request.read >= request.prompt.length);
     const tokens = items.reduce((sum, item) => sum + item.tokens, 0);
-    const step = { seconds, generatedTokens: generating.length, promptTokens: tokens - generating.length };
+    const alone = items.filter(({ request }) => isGenerating(request));
+    const step = { seconds, generatedTokens: alone.length, promptTokens: tokens - alone.length };
     this.#pace = nextPace(this.#pace, step, this.#settings.tokensPerStep);
-    this.#counts.generatedTokens += step.generatedTokens;
-    this.#counts.promptTokens += step.promptTokens;
+    const generated = alone.filter(({ request }) => request.read >= request.prompt.length).length;
+    this.#counts.generatedTokens += generated;
+    this.#counts.promptTokens += tokens - generated;
   }
 }
 

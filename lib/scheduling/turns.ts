@@ -88,6 +88,8 @@ export class Turns {
   #turns = firstTurns;
   #next: NextBatch | undefined;
   #choosingSeconds = 0;
+  /** Of the step to come. */
+  #lastChoosing = 0;
 
   constructor(choice: SchedulingChoice, shape: RouteShape) {
     this.#choice = choice;
@@ -107,6 +109,7 @@ export class Turns {
   /** Of those who generate, by their rights, whose turn it is; what is chosen counts when the step has been made. */
   choose<Request extends TurnRequest>(generating: Request[], most: number): Request[] {
     this.#next = undefined;
+    this.#lastChoosing = 0;
     if (generating.length <= most) return generating;
     if (this.policy === 'fifo') return longestWaiting(generating, most);
     const started = performance.now();
@@ -114,7 +117,8 @@ export class Turns {
       return { id: number, lastStep: lastTurn, priority, route: habit?.set };
     });
     this.#next = nextBatch(ready, most, this.#turns, { turnSteps, workspace: this.#workspace });
-    this.#choosingSeconds += (performance.now() - started) / 1000;
+    this.#lastChoosing = (performance.now() - started) / 1000;
+    this.#choosingSeconds += this.#lastChoosing;
     const chosen = new Set(this.#next.ids);
     return generating.filter(({ number }) => chosen.has(number));
   }
@@ -134,7 +138,7 @@ export class Turns {
     sum.experts += this.#activated(routes);
     sum.tokens += routes.length;
     sum.seconds += seconds;
-    if (this.#choice === 'auto') this.#trial = nextTrial(this.#trial, seconds / routes.length);
+    if (this.#choice === 'auto') this.#trial = nextTrial(this.#trial, (seconds + this.#lastChoosing) / routes.length);
   }
 
   stats(): TurnStats {

@@ -47,6 +47,20 @@ describe('a reader that leaves the loop', () => {
   });
 });
 
+describe('several readers of one generation', () => {
+  it('each get all of it', async () => {
+    const { model } = await scriptedModel(endless);
+    const generation = model.generate([1], { maxTokens: 20 });
+    const read = async () => {
+      const pieces: string[] = [];
+      for await (const piece of generation) pieces.push(piece);
+      return pieces;
+    };
+    const readers = [read(), read(), read()];
+    for (const pieces of await Promise.all(readers)) expect(pieces).toEqual(Array(20).fill('!'));
+  });
+});
+
 describe('a slow reader', () => {
   it('holds the generation back, a few dozen pieces ahead of it', async () => {
     const { model, engine } = await scriptedModel(endless);

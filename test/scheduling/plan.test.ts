@@ -9,7 +9,7 @@ interface Waiting extends Candidate {
 
 const roomy: StepLimits = {
   tokens: 512,
-  promptTokens: 512,
+  promptTokens: () => 512,
   sequences: 1000,
   sequencesPerStep: 1000,
   freeBlocks: 100_000,
@@ -90,11 +90,11 @@ describe('the plan of a step', () => {
 
   it('gives prompts no more than their part beside sequences that generate, and the whole step without any', () => {
     const long = request(1, 400, 0);
-    expect(planned([generating(0), long], { promptTokens: 32 })).toEqual([
+    expect(planned([generating(0), long], { promptTokens: () => 32 })).toEqual([
       [0, 1],
       [1, 32],
     ]);
-    expect(planned([long], { promptTokens: 32 })).toEqual([[1, 400]]);
+    expect(planned([long], { promptTokens: () => 32 })).toEqual([[1, 400]]);
   });
 
   it('lets a short prompt pass a long one that came before', () => {
@@ -102,6 +102,14 @@ describe('the plan of a step', () => {
       [0, 98],
       [1, 30],
     ]);
+  });
+
+  it('lets every prompt get on where a step has room for one, however long another one is', () => {
+    const all = [generating(0), request(1, 4000, 100, { lastTurn: 7 }), request(2, 30, undefined)];
+    const limits = { promptTokens: () => 16 };
+    expect(planned(all, limits)[1]).toEqual([2, 16]);
+    const served = request(2, 30, 16, { lastTurn: 9 });
+    expect(planned([all[0] as Waiting, all[1] as Waiting, served], limits)[1]).toEqual([1, 16]);
   });
 
   it('serves those of a higher priority first', () => {
@@ -240,6 +248,28 @@ describe('prompts that begin alike', () => {
     expect(plan(all)).toEqual([{ id: 0, tokens: 72 }]);
     const stalled = plan([alike(0, 16, { stalled: true }), alike(1, undefined)]);
     expect(stalled).toEqual([{ id: 1, tokens: 72 }]);
+  });
+
+  it('do not wait for one of a lower priority, which may not have its turn for long', () => {
+    const [urgent, slow] = [{ priority: 2 }, { priority: 1 }];
+    expect(plan([alike(0, 16, slow), alike(1, undefined, urgent)])).toContainEqual({
+      id: 1,
+      tokens: 56,
+      from: 0,
+      shared: 16,
+    });
+    expect(plan([alike(0, 0, slow), alike(1, undefined, urgent)])).toContainEqual({ id: 1, tokens: 72 });
+    expect(plan([alike(0, 16, urgent), alike(1, undefined, slow)]).map(({ id }) => id)).toEqual([0]);
+  });
+
+  it('keep their places while they wait: no more are looked at than can begin', () => {
+    let compared = 0;
+    const waiting = Array.from({ length: 10_000 }, (_, i) =>
+      Object.defineProperty(alike(i + 1, undefined), 'mayShare', { get: () => ++compared > 0 }),
+    );
+    const last = request(20_000, 20, undefined);
+    expect(plan([alike(0, 16), ...waiting, last], { sequences: 8 }).map(({ id }) => id)).toEqual([0]);
+    expect(compared).toBeLessThanOrEqual(8);
   });
 
   it('let others pass while they wait', () => {

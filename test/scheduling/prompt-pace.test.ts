@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { firstPace, nextPace, type PromptPace } from '../../lib/scheduling/prompt-pace.js';
+import { firstPace, nextPace, type PromptPace, promptTokensBeside } from '../../lib/scheduling/prompt-pace.js';
 
 /** An engine whose steps take `perPrompt` seconds for a prompt token and `perStep` for those that generate. */
 function settle(perStep: number, perPrompt: number, most = 512): PromptPace {
@@ -24,6 +24,24 @@ describe('the pace of prompts beside sequences that generate', () => {
       expect(perStep + tokens * perPrompt).toBeLessThanOrEqual(most);
       if (tokens < 512) expect(perStep + 5 * tokens * perPrompt).toBeGreaterThan(most);
     }
+  });
+
+  it('goes by what a step takes with as many sequences as there are now', () => {
+    let pace = firstPace;
+    const step = (generatedTokens: number, promptTokens: number, seconds: number) => {
+      pace = nextPace(pace, { seconds, generatedTokens, promptTokens }, 512);
+    };
+    // Sixteen take .4 s together, so that prompts may make it 1.2 s; one alone takes .05 s.
+    step(16, 0, 0.4);
+    for (let i = 0; i < 20; i++) step(16, pace.tokens, 0.4 + pace.tokens * 0.002);
+    expect(promptTokensBeside(pace, 16)).toBe(128);
+    expect(promptTokensBeside(pace, 1)).toBe(0);
+    step(1, 0, 0.05);
+    for (let i = 0; i < 20; i++) step(1, pace.tokens, 0.05 + pace.tokens * 0.002);
+    expect(0.05 + promptTokensBeside(pace, 1) * 0.002).toBeLessThanOrEqual(0.15);
+    for (let i = 0; i < 20; i++) step(15, pace.tokens, 0.4 + pace.tokens * 0.002);
+    expect(promptTokensBeside(pace, 15)).toBe(0);
+    expect(promptTokensBeside(pace, 17)).toBeGreaterThan(0);
   });
 
   it('is a step at most, and never less than gets on', () => {

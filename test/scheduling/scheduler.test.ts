@@ -125,6 +125,34 @@ describe('a step that fails', () => {
     await expect(first.result).rejects.toMatchObject({ code: 'OUT_OF_MEMORY', message: 'no memory' });
     expect((await model.generate([1], { maxTokens: 4 }).result).tokens).toHaveLength(4);
   });
+
+  it('for what one generation asks of it ends that one alone', async () => {
+    const { model, engine } = await scriptedModel({
+      ...say,
+      beforeStepEnds: (step) =>
+        engine.steps[step]?.some(({ sequence }) => sequence === 1)
+          ? Promise.reject(Object.assign(new Error('item 1 is wrong'), { code: 'INVALID_ARGUMENT' }))
+          : undefined,
+    });
+
+    const others = [model.generate([1], { maxTokens: 9 })];
+    const wrong = model.generate([2], { maxTokens: 9 });
+    others.push(model.generate([3], { maxTokens: 9 }));
+
+    await expect(wrong.result).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+    for (const { result } of others) expect((await result).tokens).toHaveLength(9);
+  });
+
+  it('ends nobody else when what it says to one cannot be taken in', async () => {
+    const nonsense = 1_000_000;
+    const { model } = await scriptedModel({ token: (generated, sequence) => (sequence ? 0 : generated && nonsense) });
+
+    const wrong = model.generate([1], { maxTokens: 9 });
+    const other = model.generate([2], { maxTokens: 9 });
+
+    await expect(wrong.result).rejects.toThrow('1000000');
+    expect((await other.result).tokens).toHaveLength(9);
+  });
 });
 
 describe('disposing of the model in the middle of a step', () => {
