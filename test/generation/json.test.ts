@@ -69,6 +69,7 @@ describe('a vocabulary that cannot write JSON', () => {
     const tokenizer = {
       vocabSize: letters.length,
       isText: () => true,
+      isEndOfGeneration: () => false,
       tokenBytes: (id: number) => letters[id] as Uint8Array,
     } as unknown as Tokenizer;
     expect(() => new JsonMasks(tokenizer)).toThrow(UnsupportedError);
@@ -76,7 +77,34 @@ describe('a vocabulary that cannot write JSON', () => {
   });
 });
 
+describe('an end token whose text could stand in JSON', () => {
+  it('may not come: the object would be cut off', () => {
+    const letters = ['<end>', ...'{}[]:,"0aeflnrstu'].map((text) => new TextEncoder().encode(text));
+    const tokenizer = {
+      vocabSize: letters.length,
+      isText: () => true,
+      isEndOfGeneration: (id: number) => id === 0,
+      tokenBytes: (id: number) => letters[id] as Uint8Array,
+    } as unknown as Tokenizer;
+    const constraint = new JsonConstraint(new JsonMasks(tokenizer), tokenizer);
+    for (const character of '{"') constraint.accept(1 + '{}[]:,"'.indexOf(character));
+    const [first = 0] = constraint.allowed();
+    expect(first & 1).toBe(0);
+    expect(first & 2).toBe(2);
+  });
+});
+
 describe('a generation of JSON on its way', () => {
+  it('is complete with the last token that it may have, too', async () => {
+    const { model: asking } = await scriptedModel({ token: () => 0 });
+    const said = byteTokens(asking, '{"a":1}');
+    const { model } = await scriptedModel({ token: (generated) => said[generated] ?? 0 });
+    const whole = await model.generate([1], { json: true, maxTokens: said.length }).result;
+    expect(whole.finishReason).toBe('stop');
+    const cut = await model.generate([1], { json: true, maxTokens: said.length - 1 }).result;
+    expect(cut.finishReason).toBe('length');
+  });
+
   it('asks the engine for tokens that may come, and for no more when the object is complete', async () => {
     const { model: asking } = await scriptedModel({ token: () => 0 });
     const said = byteTokens(asking, '{"a":[1,2]}');

@@ -13,7 +13,7 @@ const needed = '{}[]:,"0aeflnrstu';
 
 /** Of one vocabulary; made once, used by all generations. */
 export class JsonMasks {
-  /** Tokens with text, by their bytes: those that begin alike are side by side. */
+  /** Tokens with text that do not end it, by their bytes: those that begin alike are side by side. */
   readonly #tokens: { id: number; bytes: Uint8Array; alike: number }[];
   readonly #bytes: number;
   readonly #masks = new Map<string, Uint8Array>();
@@ -22,7 +22,7 @@ export class JsonMasks {
   constructor(tokenizer: Tokenizer) {
     this.#bytes = Math.ceil(tokenizer.vocabSize / 8);
     const texts = [...Array(tokenizer.vocabSize).keys()]
-      .filter((id) => tokenizer.isText(id))
+      .filter((id) => tokenizer.isText(id) && !tokenizer.isEndOfGeneration(id))
       .map((id) => ({ id, bytes: tokenizer.tokenBytes(id) }))
       .filter(({ bytes }) => bytes.length > 0)
       .sort((a, b) => compare(a.bytes, b.bytes));
