@@ -53,9 +53,9 @@ describe('cache --regroup', () => {
 
   it('tries what a trained predictor expects', async () => {
     const folder = temporaryDirectory();
-    const trace = await writeTraceTo(join(folder, 'trace.parquet'), ruledTrace({ sequences: 40 }));
+    const trace = await writeTraceTo(join(folder, 'trace.parquet'), ruledTrace({ sequences: 10 }));
     const predictor = join(folder, 'routes.predictor');
-    await writePredictor(predictor, await trainPredictor(ruledTrace({ sequences: 40 }), { ...small, epochs: 20 }));
+    await writePredictor(predictor, await trainPredictor(ruledTrace({ sequences: 10 }), { ...small, epochs: 2 }));
     const told = ['--holdout', '0.2', '--predictor', predictor];
     const { output, errors } = await moeflow(['cache', trace, ...words, ...told, '--predicted-from', '.3']);
     expect(errors).toBe('');

@@ -14,7 +14,7 @@ const texts = [
 /** Twelve that differ in prompt, seed and length; every second one begins as the one before, and goes on differently. */
 const asked = Array.from({ length: 12 }, (_, i) => ({
   prompt: `${'And God said, Let there be light: and there was light. '.repeat(4)}${texts[i >> 1]}${i % 2 ? ' and' : ' or'}`,
-  options: { seed: i, temperature: 0.8, maxTokens: 30 + 5 * i, ignoreEos: true },
+  options: { seed: i, temperature: 0.8, maxTokens: 20 + 3 * i, ignoreEos: true },
 }));
 const tokensOf = async (model: Model) =>
   (await Promise.all(asked.map(({ prompt, options }) => model.generate(prompt, options).result))).map((r) => r.tokens);
