@@ -42,7 +42,7 @@ async function soak(): Promise<void> {
   const known = await knownAnswers();
   const model = await loadModel('models/demo/moeflow-demo-q8_0.gguf', {
     contextLength: 256,
-    kvCacheTokens: 512,
+    kvCacheTokens: 256,
     maxSequences: 24,
     predictor: 'none',
   });
