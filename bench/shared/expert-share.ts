@@ -1,6 +1,5 @@
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import type { LoadModelOptions, loadModel, Model, planMemory } from '../../lib/index.js';
+import { collectGarbage } from './garbage.js';
 
 /** moeflow as it is published, or as this tool was compiled with. */
 interface Runtime {
@@ -20,6 +19,7 @@ export async function loadWithShare(
   // The least that works says what else there is; what the process has already is not the same twice.
   let ram = (await planMemory(file, options)).processBytes + 2 * expertBytes + 32 * 2 ** 20;
   for (let attempt = 0; attempt < 32; attempt++) {
+    // What earlier attempts left would count as taken.
     collectGarbage();
     const model = await loadModel(file, { ...options, ram });
     const missing = wanted - model.info.memory.expertSlots;
@@ -28,10 +28,4 @@ export async function loadWithShare(
     ram += Math.round((missing * expertBytes) / experts);
   }
   throw new Error(`no budget gave places for ${wanted} experts of ${experts}, 2% more or less`);
-}
-
-/** What earlier attempts left would count as taken. */
-function collectGarbage(): void {
-  setFlagsFromString('--expose-gc');
-  runInNewContext('gc')();
 }

@@ -6,6 +6,7 @@ import OpenAI from 'openai';
 import { type GenerateOptions, loadModel, type Model } from '../../lib/index.js';
 import { below, uniforms } from '../../lib/random.js';
 import { createServer } from '../../lib/server/index.js';
+import { collectGarbage } from '../shared/garbage.js';
 import { program } from '../shared/program.js';
 
 const { values } = parseArgs({
@@ -174,6 +175,8 @@ function check(holds: boolean, otherwise: string): void {
   if (!holds) throw new Error(otherwise);
 }
 
+/** Of what is held. */
 function residentBytes(): number {
+  collectGarbage();
   return process.memoryUsage().rss;
 }
