@@ -11,10 +11,15 @@ function reject(name: string, wanted: string, value: unknown): never {
 
 /** A value as an error message shows it. */
 export function describe(value: unknown): string {
-  if (typeof value === 'string') return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}...` : value);
+  if (typeof value === 'string') return JSON.stringify(shortened(value));
   if (typeof value === 'number' || typeof value === 'boolean' || value == null) return String(value);
   if (typeof value === 'bigint') return `${value}n`;
   return Array.isArray(value) ? 'an array' : `a ${typeof value}`;
+}
+
+/** The beginning of a text that a caller has made up, as long as messages have room for. */
+export function shortened(text: string): string {
+  return text.length > 40 ? `${text.slice(0, 40)}...` : text;
 }
 
 export const check = {
@@ -102,7 +107,9 @@ export function checkOptions(options: unknown, checks: Readonly<Record<string, C
   for (const [name, value] of Object.entries(options)) {
     const known = Object.hasOwn(checks, name) ? checks[name] : undefined;
     if (!known)
-      throw new InvalidArgumentError(`${what}: unknown option ${name}${suggestion(name, Object.keys(checks))}`);
+      throw new InvalidArgumentError(
+        `${what}: unknown option ${shortened(name)}${suggestion(name, Object.keys(checks))}`,
+      );
     if (value !== undefined) known(value, name);
   }
 }
@@ -112,16 +119,23 @@ export function defined<T extends object>(options: T): Partial<T> {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Partial<T>;
 }
 
+/** Longer ones are no misspelt names, and comparing them takes long. */
+const longestName = 64;
+
 /** The end of an error about an unknown name: the one that was meant, if one is close, else all there are. */
 export function suggestion(name: string, known: string[]): string {
+  const meant = name.length > longestName ? undefined : closest(name, known);
+  return meant === undefined ? `; known are ${known.join(', ')}` : `; did you mean ${meant}?`;
+}
+
+function closest(name: string, known: string[]): string | undefined {
   const ranked = known.map((candidate) => ({
     candidate,
     distance: editDistance(name.toLowerCase(), candidate.toLowerCase()),
   }));
   ranked.sort((a, b) => a.distance - b.distance);
   const best = ranked[0];
-  const close = best && best.distance <= Math.ceil(name.length / 3);
-  return close ? `; did you mean ${best.candidate}?` : `; known are ${known.join(', ')}`;
+  return best && best.distance <= Math.ceil(name.length / 3) ? best.candidate : undefined;
 }
 
 /** Levenshtein distance, one row at a time. */

@@ -2,6 +2,7 @@
 
 import * as z from 'zod';
 import type { GenerateOptions } from '../generation/options.js';
+import { shortened } from '../options.js';
 import { ApiError } from './errors.js';
 import { boolean, ignored, integer, neutral, number, optional, text } from './fields.js';
 
@@ -81,7 +82,7 @@ export function seedOf(seed: number | undefined, choice: number): bigint | undef
 /** @throws ApiError 404 for another model than the one that is served */
 export function checkModel(model: string | undefined, served: string): void {
   if (model === undefined || model === served) return;
-  throw new ApiError(404, `the model "${model}" does not exist here; "${served}" does`, {
+  throw new ApiError(404, `the model "${shortened(model)}" does not exist here; "${served}" does`, {
     param: 'model',
     code: 'model_not_found',
   });

@@ -1,7 +1,7 @@
 /** A request's body against a schema, and an error that says what is wrong with it and where. */
 
 import type * as z from 'zod';
-import { describe, suggestion } from '../options.js';
+import { describe, shortened, suggestion } from '../options.js';
 import { ApiError } from './errors.js';
 
 /** @throws ApiError 400 for the first thing that is wrong */
@@ -14,8 +14,9 @@ export function parseBody<Schema extends z.ZodObject>(schema: Schema, body: unkn
 function errorOf(issue: z.core.$ZodIssue, body: unknown, known: string[]): ApiError {
   const { path, message } = issue;
   if (issue.code === 'unrecognized_keys') {
-    const param = issue.keys[0] as string;
-    return new ApiError(400, `unknown parameter ${param}${suggestion(param, known)}`, {
+    const name = issue.keys[0] as string;
+    const param = shortened(name);
+    return new ApiError(400, `unknown parameter ${param}${suggestion(name, known)}`, {
       param,
       code: 'unknown_parameter',
     });

@@ -1,0 +1,39 @@
+import { describe, expect, it } from 'vitest';
+import { post, question, serveText } from './serving.js';
+
+const chat = '/v1/chat/completions';
+
+/** What a server says to a body, and how many seconds it takes. */
+async function answerTo(body: object) {
+  const { url } = await serveText('!');
+  const text = JSON.stringify(body);
+  const started = performance.now();
+  const response = await post(url + chat, text);
+  const answer = await response.text();
+  const seconds = (performance.now() - started) / 1000;
+  return { status: response.status, error: JSON.parse(answer).error, length: answer.length, seconds };
+}
+
+/** An error like any other one: it is short, and nobody else has had to wait for it. */
+function expectShortAndQuick({ length, seconds }: { length: number; seconds: number }): void {
+  expect(length).toBeLessThan(2000);
+  expect(seconds).toBeLessThan(3);
+}
+
+describe('a body that is large and wrong gets a short answer soon', () => {
+  it.each([
+    ['whose name nobody knows', 'x'.repeat(4 * 2 ** 20)],
+    ['whose name begins like a known one', `temperature${' '.repeat(4 * 2 ** 20)}`],
+  ])('by a parameter %s', async (_, name) => {
+    const answer = await answerTo({ ...question, [name]: 1 });
+    expect(answer).toMatchObject({ status: 400, error: { code: 'unknown_parameter' } });
+    expect(answer.error.param).toBe(`${name.slice(0, 40)}...`);
+    expectShortAndQuick(answer);
+  });
+
+  it('by the name of a model', async () => {
+    const answer = await answerTo({ ...question, model: 'm'.repeat(4 * 2 ** 20) });
+    expect(answer).toMatchObject({ status: 404, error: { param: 'model', code: 'model_not_found' } });
+    expectShortAndQuick(answer);
+  });
+});
