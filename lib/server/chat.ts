@@ -6,7 +6,7 @@ import type { ChatMessage } from '../generation/chat-template.js';
 import { type AnswerForm, answer, finishReason, seedText } from './answer.js';
 import type { ServerContext } from './context.js';
 import { ApiError } from './errors.js';
-import { integer, neutral } from './fields.js';
+import { arrayOf, integer, neutral } from './fields.js';
 import { chatLogprobFields, chatLogprobOptions, chatLogprobs } from './logprobs.js';
 import { checkModel, checkStreamOptions, generateOptions, generationFields } from './parameters.js';
 import { parseBody } from './parse-body.js';
@@ -24,7 +24,7 @@ const part = z.looseObject(
 
 const content = z.preprocess(
   (value) => (typeof value === 'string' ? [{ type: 'text', text: value }] : value),
-  z.array(part, { error: 'must be a string, or an array of { "type": "text", "text": "..." }' }).nullish(),
+  arrayOf(part, 'must be a string, or an array of { "type": "text", "text": "..." }').nullish(),
 );
 
 /** What else a message has, such as tool_calls, is for the chat template. */
@@ -38,9 +38,10 @@ const noTools = 'this server calls no tools; describe them in a message instead'
 const chatBody = z.strictObject({
   ...generationFields,
   ...chatLogprobFields,
-  messages: z
-    .array(message, { error: 'must be an array of { "role": "...", "content": "..." }' })
-    .min(1, { error: 'must have at least one message' }),
+  messages: arrayOf(message, 'must be an array of { "role": "...", "content": "..." }').refine(
+    (messages) => messages.length > 0,
+    { error: 'must have at least one message' },
+  ),
   max_completion_tokens: integer(1, Number.MAX_SAFE_INTEGER),
   response_format: responseFormat,
   tools: neutral([[]], noTools),

@@ -23,6 +23,23 @@ export const boolean = optional(z.boolean({ error: 'must be true or false' }));
 
 export const text = optional(z.string({ error: 'must be a string' }));
 
+/** As `z.array`, but the first element that is wrong ends the check: a body has room for millions of them. */
+export function arrayOf<Element extends z.ZodType>(element: Element, error: string) {
+  return z.custom<unknown[]>(Array.isArray, { error }).transform((values, context) => {
+    const elements: z.output<Element>[] = [];
+    for (const [index, value] of values.entries()) {
+      const parsed = element.safeParse(value);
+      if (!parsed.success) {
+        const issue = parsed.error.issues[0] as z.core.$ZodIssue;
+        context.issues.push({ ...issue, path: [index, ...issue.path], input: value } as z.core.$ZodRawIssue);
+        return z.NEVER;
+      }
+      elements.push(parsed.data);
+    }
+    return elements;
+  });
+}
+
 /** Something that is not done: accepted only with values that ask for nothing. `why` follows the field's name. */
 export function neutral(values: readonly unknown[], why: string) {
   const isNeutral = (value: unknown) => value == null || values.some((one) => isDeepStrictEqual(one, value));

@@ -31,6 +31,29 @@ describe('a body that is large and wrong gets a short answer soon', () => {
     expectShortAndQuick(answer);
   });
 
+  it.each<[string, object, string, string]>([
+    ['messages that are none', { messages: new Array(2_000_000).fill(0) }, 'messages[0]', 'must be { "role"'],
+    [
+      'parts that are none',
+      { messages: [{ role: 'user', content: new Array(200_000).fill({}) }] },
+      'messages[0].content[0].type',
+      'must be "text"',
+    ],
+    [
+      'parts of which the last one is none',
+      { messages: [{ role: 'user', content: [...new Array(100_000).fill({ type: 'text', text: '' }), 1] }] },
+      'messages[0].content[100000]',
+      'must be { "type": "text", "text": "..." }, is 1',
+    ],
+    ['strings to stop at', { stop: new Array(1_000_000).fill('x') }, 'stop', 'an array of at most 16'],
+    ['parameters', Object.fromEntries(Array.from({ length: 300_000 }, (_, i) => [`x${i}`, 1])), 'x0', 'unknown'],
+  ])('by many %s', async (_, wrong, param, message) => {
+    const answer = await answerTo({ ...question, ...wrong });
+    expect(answer).toMatchObject({ status: 400, error: { param } });
+    expect(answer.error.message).toContain(message);
+    expectShortAndQuick(answer);
+  });
+
   it('by the name of a model', async () => {
     const answer = await answerTo({ ...question, model: 'm'.repeat(4 * 2 ** 20) });
     expect(answer).toMatchObject({ status: 404, error: { param: 'model', code: 'model_not_found' } });
