@@ -27,7 +27,7 @@ export class EventStream {
     this.#keepAlive = setInterval(() => {
       if (!response.writableNeedDrain) this.#write(': still here\n\n');
     }, keepAliveMs);
-    response.once('close', () => clearInterval(this.#keepAlive));
+    signal.addEventListener('abort', () => clearInterval(this.#keepAlive), { once: true });
     // A connection that breaks shows as its close; the event must not end the process.
     response.on('error', () => {});
   }

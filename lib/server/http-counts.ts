@@ -2,6 +2,7 @@
 
 import type { ServerResponse } from 'node:http';
 import type { Sample } from './metrics-text.js';
+import { whenOver } from './when-over.js';
 
 /** As nginx has it: the caller has gone before the answer was complete. */
 const callerGone = '499';
@@ -11,7 +12,7 @@ export class HttpCounts {
 
   /** Counts the request when its response is over. Unknown paths are one route, as callers make them up. */
   count(route: string | undefined, response: ServerResponse): void {
-    response.once('close', () => {
+    whenOver(response, () => {
       const status = response.writableFinished ? String(response.statusCode) : callerGone;
       const labels = { route: route ?? 'unknown', status };
       const key = Object.values(labels).join(' ');

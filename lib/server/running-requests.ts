@@ -3,6 +3,7 @@
 import { setMaxListeners } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { ApiError, shuttingDown } from './errors.js';
+import { whenOver } from './when-over.js';
 
 export class RunningRequests {
   readonly #controllers = new Set<AbortController>();
@@ -26,7 +27,7 @@ export class RunningRequests {
     // A request may be for many generations, which all listen.
     setMaxListeners(0, controller.signal);
     this.#controllers.add(controller);
-    response.once('close', () => {
+    whenOver(response, () => {
       controller.abort(new ApiError(499, 'the caller has gone away'));
       this.#controllers.delete(controller);
       if (this.#controllers.size === 0) for (const resolve of this.#whenNone.splice(0)) resolve();

@@ -12,15 +12,16 @@ const largeEvents = { modelName: 'm'.repeat(20_000) };
 
 const { messages } = question;
 
-/** A caller that sends a request and reads only when the test does. */
-function caller(url: string, body: object): Socket {
+/** A caller that sends requests, all at once, and reads only when the test does. */
+function caller(url: string, ...bodies: object[]): Socket {
   const { hostname, port } = new URL(url);
-  const text = JSON.stringify(body);
   const socket = connect({ host: hostname, port: Number(port) });
   socket.pause();
-  socket.write(
-    `POST ${chat} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: ${text.length}\r\n\r\n${text}`,
-  );
+  const requests = bodies.map((body) => {
+    const text = JSON.stringify(body);
+    return `POST ${chat} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: ${text.length}\r\n\r\n${text}`;
+  });
+  socket.write(requests.join(''));
   onTestFinished(() => void socket.destroy());
   return socket;
 }
@@ -74,6 +75,55 @@ describe('a caller that goes away', () => {
 });
 
 /** All that the first choice of a stream says. */
+describe('a caller that sends requests before the answers to those before them have come', () => {
+  it.each([
+    ['streams', true],
+    ['whole answers', false],
+  ])('gets all of them: %s', async (_, stream) => {
+    const { url } = await serveText('Hi');
+    const socket = caller(url, ...[1, 2, 3].map((n) => ({ ...question, stream, n })));
+    let read = '';
+    socket.on('data', (data) => (read += data));
+    socket.resume();
+    await until(() => (read.match(/"finish_reason":"stop"/g) ?? []).length === 1 + 2 + 3);
+    expect(read.match(/HTTP\/1\.1 200 OK/g)).toHaveLength(3);
+  });
+
+  it.each([
+    ['streams', true],
+    ['whole answers', false],
+  ])('and goes away leaves nothing behind of all of them: %s', async (_, stream) => {
+    const { url, server, engine, model } = await serveScript({ ...endless, limits: { maxSequences: 2 } });
+    const socket = caller(url, ...new Array(3).fill({ ...question, stream }));
+    await until(() => model.stats().scheduling.running + model.stats().scheduling.waiting === 3);
+
+    socket.destroy();
+
+    await until(() => model.stats().scheduling.running + model.stats().scheduling.waiting === 0);
+    expect(model.stats().scheduling.kvCacheTokensInUse).toBe(0);
+    expect(engine.freed).toHaveLength(2);
+    const metrics = await (await fetch(`${url}/metrics`)).text();
+    expect(metrics).toContain(`moeflow_http_requests_total{route="${chat}",status="499"} 3`);
+    const started = performance.now();
+    await server.close(60);
+    expect(performance.now() - started).toBeLessThan(10_000);
+  });
+
+  it('may send many, of which nobody is warned', async () => {
+    const warnings: Error[] = [];
+    const warn = (warning: Error) => void warnings.push(warning);
+    process.on('warning', warn);
+    onTestFinished(() => void process.off('warning', warn));
+    const { url, model } = await serveScript(endless);
+    const socket = caller(url, ...new Array(300).fill(question));
+    await until(() => model.stats().scheduling.running + model.stats().scheduling.waiting === 300);
+    socket.destroy();
+    await until(() => model.stats().scheduling.running + model.stats().scheduling.waiting === 0);
+    await turnsOfEventLoop(5);
+    expect(warnings).toEqual([]);
+  });
+});
+
 function streamed(events: string): string {
   return events
     .split('\n\n')
