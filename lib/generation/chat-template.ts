@@ -9,7 +9,7 @@
 import { createContext, Script } from 'node:vm';
 import { Environment, Interpreter, Template } from '@huggingface/jinja';
 import { InvalidArgumentError, MoeflowError } from '../errors.js';
-import type { Tokenizer } from '../tokenizer/index.js';
+import type { EncodeOptions, Tokenizer } from '../tokenizer/index.js';
 
 /** A part of a message's content, as in OpenAI's API; only text is understood. */
 export interface ChatTextPart {
@@ -104,16 +104,21 @@ export class ChatTemplate {
    * are kept apart while the template runs and become plain text. Errors as of {@link render}, and those of the tokenizer.
    */
   encode(messages: readonly ChatMessage[], options: ChatTemplateOptions = {}): Int32Array {
+    const { text, encoding } = this.renderMarked(messages, options);
+    return this.#tokenizer.encode(text, encoding);
+  }
+
+  /** The text that {@link encode} encodes, and how. Errors as of {@link render}. */
+  renderMarked(
+    messages: readonly ChatMessage[],
+    options: ChatTemplateOptions = {},
+  ): { text: string; encoding: EncodeOptions } {
     const input = { messages: checkedMessages(messages), variables: options.variables ?? {} };
     const mark = unusedMark(this.#source + JSON.stringify(input));
     const escaped = mapStrings(input, (text) => this.#tokenizer.escapeSpecial(text, mark)) as typeof input;
-    const prompt = this.#run(escaped.messages, escaped.variables, options);
+    const text = this.#run(escaped.messages, escaped.variables, options);
     // A template of the file writes the begin token itself, as in Hugging Face's `apply_chat_template`.
-    return this.#tokenizer.encode(prompt, {
-      addSpecial: this.origin === 'chatml',
-      parseSpecial: true,
-      escapeMark: mark,
-    });
+    return { text, encoding: { addSpecial: this.origin === 'chatml', parseSpecial: true, escapeMark: mark } };
   }
 
   #run(messages: readonly ChatMessage[], variables: Variables, options: ChatTemplateOptions): string {

@@ -14,7 +14,7 @@ import type { Request } from '../scheduling/request.js';
 import { Scheduler } from '../scheduling/scheduler.js';
 import { type SchedulingLimits, schedulerSettings } from '../scheduling/settings.js';
 import type { SchedulingStats } from '../scheduling/stats.js';
-import { Tokenizer } from '../tokenizer/index.js';
+import { type EncodeOptions, Tokenizer } from '../tokenizer/index.js';
 import { checkTokens } from './check-tokens.js';
 import { type EvaluateOptions, type Evaluation, evaluate } from './evaluate.js';
 import type { FoundPredictor } from './find-predictor.js';
@@ -26,6 +26,9 @@ export type Prompt = string | readonly ChatMessage[] | readonly number[] | Int32
 export interface ModelStats extends TierStats {
   scheduling: SchedulingStats;
 }
+
+/** UTF-16 units of a text that is encoded, which takes a moment, even where it cannot fit: its tokens can be counted then. */
+const quicklyEncoded = 100_000;
 
 /** Made by {@link loadModel}. Any number of generations may run at once; each gets the tokens of a run of its own. */
 export class Model implements AsyncDisposable {
@@ -78,8 +81,7 @@ export class Model implements AsyncDisposable {
 
   /** Token ids of a conversation by the file's chat template. */
   applyChatTemplate(messages: readonly ChatMessage[]): Int32Array {
-    this.#chatTemplate ??= ChatTemplate.fromMetadata(this.metadata, this.tokenizer);
-    return this.#chatTemplate.encode(messages);
+    return this.#template().encode(messages);
   }
 
   /**
@@ -90,11 +92,7 @@ export class Model implements AsyncDisposable {
   promptTokens(prompt: Prompt): Int32Array {
     const tokens = this.#tokensOf(prompt);
     if (tokens.length === 0) throw new InvalidArgumentError('the prompt is empty; give at least one token of text');
-    if (tokens.length > this.info.contextLength) {
-      throw new ContextFullError(
-        `the prompt has ${tokens.length} tokens, the context ${this.info.contextLength}; shorten it or load with a larger contextLength`,
-      );
-    }
+    this.#checkFits(tokens.length, `${tokens.length}`);
     return tokens;
   }
 
@@ -217,12 +215,37 @@ export class Model implements AsyncDisposable {
     }
   }
 
+  #template(): ChatTemplate {
+    this.#chatTemplate ??= ChatTemplate.fromMetadata(this.metadata, this.tokenizer);
+    return this.#chatTemplate;
+  }
+
   #tokensOf(prompt: Prompt): Int32Array {
-    if (typeof prompt === 'string') return this.tokenizer.encode(prompt);
-    if (Array.isArray(prompt) && typeof prompt[0] === 'object') return this.applyChatTemplate(prompt as ChatMessage[]);
+    if (typeof prompt === 'string') return this.#encode(prompt);
+    if (Array.isArray(prompt) && typeof prompt[0] === 'object') {
+      const { text, encoding } = this.#template().renderMarked(prompt as ChatMessage[]);
+      return this.#encode(text, encoding);
+    }
     if (Array.isArray(prompt) || prompt instanceof Int32Array) {
       return checkTokens(prompt as readonly number[] | Int32Array, this.info.vocabulary);
     }
     throw new InvalidArgumentError('prompt must be a string, an array of messages, or an array of token ids');
+  }
+
+  /** Nothing else goes on while a text is encoded: a long one that cannot fit is not. */
+  #encode(text: string, options?: EncodeOptions): Int32Array {
+    if (text.length > quicklyEncoded) {
+      const fewest = this.tokenizer.fewestTokens(text, options);
+      this.#checkFits(fewest, `at least ${fewest}`);
+    }
+    return this.tokenizer.encode(text, options);
+  }
+
+  #checkFits(tokens: number, count: string): void {
+    const { contextLength } = this.info;
+    if (tokens <= contextLength) return;
+    throw new ContextFullError(
+      `the prompt has ${count} tokens, the context ${contextLength}; shorten it or load with a larger contextLength`,
+    );
   }
 }

@@ -17,6 +17,7 @@ const maxCachedWords = 20_000;
 const maxCachedWordLength = 64;
 
 export class ByteLevelBpe implements TextModel {
+  readonly longestToken: number;
   readonly #vocabulary: Vocabulary;
   readonly #preTokenizer: PreTokenizer;
   readonly #unknownTokenId: number | undefined;
@@ -24,6 +25,7 @@ export class ByteLevelBpe implements TextModel {
   readonly #cache = new Map<string, readonly number[]>();
 
   constructor(data: TokenizerData, vocabulary: Vocabulary, preTokenizer: PreTokenizer) {
+    this.longestToken = vocabulary.longestText();
     this.#vocabulary = vocabulary;
     this.#preTokenizer = preTokenizer;
     this.#unknownTokenId = data.unknownTokenId;

@@ -100,18 +100,28 @@ export class Tokenizer implements TokenSource {
   encode(text: string, options: EncodeOptions = {}): Int32Array {
     this.#requireText();
     const { addSpecial = true, parseSpecial = false, escapeMark = '' } = options;
-    const { data, addBos, addEos, createTextModel } = this.#setup;
-    this.#model ??= createTextModel();
+    const { data, addBos, addEos } = this.#setup;
+    const model = this.#textModel();
     const output: number[] = [];
     if (addSpecial && addBos) output.push(data.bosTokenId as number);
     let startsAfterToken = true;
     for (const segment of this.#matcher(parseSpecial).segments(wellFormed(text))) {
       if ('tokenId' in segment) output.push(segment.tokenId);
-      else this.#model.encode(withoutMark(segment.text, escapeMark), startsAfterToken, output);
+      else model.encode(withoutMark(segment.text, escapeMark), startsAfterToken, output);
       startsAfterToken = 'tokenId' in segment;
     }
     if (addSpecial && addEos) output.push(data.eosTokenId as number);
     return Int32Array.from(output);
+  }
+
+  /**
+   * A number of tokens that a text cannot have fewer of, without encoding it.
+   *
+   * @throws UnsupportedError without tokenizer
+   */
+  fewestTokens(text: string, { escapeMark = '' }: EncodeOptions = {}): number {
+    this.#requireText();
+    return Math.ceil(withoutMark(text, escapeMark).length / this.#textModel().longestToken);
   }
 
   /**
@@ -172,6 +182,11 @@ export class Tokenizer implements TokenSource {
    */
   escapeSpecial(text: string, mark: string): string {
     return this.#matcher(true).escape(text, mark);
+  }
+
+  #textModel(): TextModel {
+    this.#model ??= this.#setup.createTextModel();
+    return this.#model;
   }
 
   #matcher(withControl: boolean): SpecialTokenMatcher {

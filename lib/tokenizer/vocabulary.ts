@@ -38,6 +38,11 @@ export class Vocabulary {
     return this.#data.tokens[id] as string;
   }
 
+  /** UTF-16 units of the longest token as the vocabulary spells it, of which each stands for one of a text at most. */
+  longestText(): number {
+    return this.#data.tokens.reduce((longest, { length }) => Math.max(longest, length), 0);
+  }
+
   /** The token's {@link TokenType}, corrected where the file leaves a control token among the text tokens. */
   typeOf(id: number): number {
     const { tokenTypes } = this.#data;

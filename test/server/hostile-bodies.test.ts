@@ -1,14 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { post, question, serveText } from './serving.js';
 
-const chat = '/v1/chat/completions';
-
 /** What a server says to a body, and how many seconds it takes. */
-async function answerTo(body: object) {
-  const { url } = await serveText('!');
+async function answerTo(body: object, endpoint = 'chat/completions') {
+  const { url } = await serveText('!', { contextLength: 4096 });
   const text = JSON.stringify(body);
   const started = performance.now();
-  const response = await post(url + chat, text);
+  const response = await post(`${url}/v1/${endpoint}`, text);
   const answer = await response.text();
   const seconds = (performance.now() - started) / 1000;
   return { status: response.status, error: JSON.parse(answer).error, length: answer.length, seconds };
@@ -57,6 +55,16 @@ describe('a body that is large and wrong gets a short answer soon', () => {
   it('by the name of a model', async () => {
     const answer = await answerTo({ ...question, model: 'm'.repeat(4 * 2 ** 20) });
     expect(answer).toMatchObject({ status: 404, error: { param: 'model', code: 'model_not_found' } });
+    expectShortAndQuick(answer);
+  });
+
+  it.each([
+    ['a message', 'chat/completions', (text: string) => ({ messages: [{ role: 'user', content: text }] }), 'messages'],
+    ['text to go on with', 'completions', (text: string) => ({ prompt: text }), 'prompt'],
+  ])('by %s that fits in no context', async (_, endpoint, body, param) => {
+    const answer = await answerTo(body('some words <|im_end|>'.repeat(350_000)), endpoint);
+    expect(answer).toMatchObject({ status: 400, error: { param, code: 'context_length_exceeded' } });
+    expect(answer.error.message).toMatch(/the prompt has at least \d+ tokens, the context 4096/);
     expectShortAndQuick(answer);
   });
 });

@@ -34,6 +34,31 @@ describe('byte-level BPE', () => {
     );
   });
 
+  it('has never fewer tokens for a text than it says beforehand', () => {
+    const names = demoDataWith(['a name that is longer than any other one', TokenType.UserDefined]);
+    const long = new Tokenizer(names);
+    const unit = fc.constantFrom(
+      names.tokens.at(-1) as string,
+      '<|im_start|>',
+      '\n',
+      ' '.repeat(40),
+      '\ud800',
+      '\u4e00',
+    );
+    const how = { addSpecial: false, parseSpecial: true, escapeMark: '\ufdd0' };
+    fc.assert(
+      fc.property(fc.string({ unit, maxLength: 20 }), (text) => {
+        for (const one of [tokenizer, long]) {
+          const marked = one.escapeSpecial(text, how.escapeMark);
+          expect(one.fewestTokens(text, how)).toBeLessThanOrEqual(one.encode(text, how).length);
+          expect(one.fewestTokens(marked, how)).toBe(one.fewestTokens(text, how));
+        }
+      }),
+      { numRuns: 200 },
+    );
+    expect(tokenizer.fewestTokens('a'.repeat(1_000_000))).toBeGreaterThan(1000);
+  });
+
   it.each([
     ['one letter', 'a'.repeat(100_000)],
     ['spaces before a word', `${' '.repeat(100_000)}a`],

@@ -27,6 +27,20 @@ describe('SentencePiece BPE', () => {
     );
   });
 
+  it('has never fewer tokens for a text than it says beforehand', () => {
+    const tokenizers = [byteFallback, noByteFallback].map((fixture) => new Tokenizer(sentencePieceData(fixture)));
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary', maxLength: 80 }), (text) => {
+        for (const one of tokenizers) {
+          expect(one.fewestTokens(text)).toBeLessThanOrEqual(one.encode(text, plain).length);
+        }
+      }),
+      { numRuns: 200 },
+    );
+    // Of unknown characters, any number may become one token.
+    expect(tokenizers.map((one) => one.fewestTokens('\u4e00'.repeat(10_000)) > 100)).toEqual([true, false]);
+  });
+
   it('puts a space before the text unless the file says no', () => {
     const without = new Tokenizer({ ...sentencePieceData(byteFallback), addSpacePrefix: false });
     expect(without.encode(' God', plain)).toEqual(tokenizer.encode('God', plain));
