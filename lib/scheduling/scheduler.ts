@@ -39,12 +39,18 @@ export class Scheduler {
    * @throws QueueFullError when as many wait as may
    */
   add(request: Request): void {
-    const { queue, sequences } = this.#settings;
-    // Who comes into an empty house does not wait.
-    if (this.#waiting.length >= queue + Math.max(0, sequences - this.#begun.length)) throw new QueueFullError(queue);
+    if (this.#isFull()) throw new QueueFullError(this.#settings.queue);
     insert(this.#waiting, request);
     this.resume();
     this.#running ??= this.#run();
+  }
+
+  #isFull(): boolean {
+    const { queue, sequences } = this.#settings;
+    // Who comes into an empty house does not wait.
+    const isFull = (begun: number, waiting: number) => waiting >= queue + Math.max(0, sequences - begun);
+    // Those that nobody reads hold up nobody: they give way. Counting them takes long where many wait, and mostly need not be.
+    return isFull(this.#begun.length, this.#waiting.length) && isFull(countRead(this.#begun), countRead(this.#waiting));
   }
 
   /** Ends a request from outside: at once for its listener, within one layer for the engine. */
@@ -211,6 +217,10 @@ export class Scheduler {
 
 function isOver({ over }: Request): boolean {
   return over;
+}
+
+function countRead(requests: readonly Request[]): number {
+  return requests.filter(({ stalled }) => !stalled).length;
 }
 
 /** By priority, then by arrival: one that was paused gets its place back. */

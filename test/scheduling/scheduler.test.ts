@@ -360,4 +360,25 @@ describe('a reader that does not read', () => {
     await model.dispose();
     expect(engine.disposed).toBe(true);
   });
+
+  it.each([0, 1])('takes no place of those that wait, of which there may be %i', async (maxQueued) => {
+    const { model } = await scriptedModel({ ...saying, limits: { maxSequences: 1, maxQueued } });
+    const slow: AsyncIterator<string>[] = [];
+    for (let i = 0; i < 3; i++) {
+      const reader = model.generate([1, 2, i], { maxTokens: 200, ignoreEos: true })[Symbol.asyncIterator]();
+      await reader.next();
+      await turnsOfEventLoop(400);
+      slow.push(reader);
+    }
+    expect(model.stats().scheduling).toMatchObject({ running: 1, waiting: 2 });
+
+    const another = model.generate([4], { maxTokens: 5, ignoreEos: true });
+    const waiting = Array.from({ length: maxQueued }, () => model.generate([5], { maxTokens: 5, ignoreEos: true }));
+
+    expect(() => model.generate([6])).toThrow(QueueFullError);
+    for (const { result } of [another, ...waiting]) expect((await result).tokens).toHaveLength(5);
+    for (const reader of slow) while (!(await reader.next()).done);
+    await turnsOfEventLoop(1);
+    expect(model.stats().scheduling).toMatchObject({ running: 0, waiting: 0, kvCacheTokensInUse: 0 });
+  });
 });
