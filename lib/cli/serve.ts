@@ -18,6 +18,7 @@ interface ServeFlags extends ModelFlags, SchedulingFlags {
   cors?: string[];
   bodyLimit?: number;
   modelName?: string;
+  stallTime: number;
   shutdownTime: number;
 }
 
@@ -51,6 +52,12 @@ export function addServe(program: Command): void {
     .option('--cors <origin>', 'pages that may call from a browser, or *; may be given several times', origins)
     .option('--body-limit <size>', 'of a request (default: 8MiB)', size)
     .option('--model-name <name>', "in requests and answers (default: the file's)")
+    .option(
+      '--stall-time <s>',
+      'seconds after which a stream ends whose caller takes nothing of it',
+      decimal(0.1, 86_400),
+      300,
+    )
     .option('--shutdown-time <s>', 'seconds that requests under way have at the end', decimal(0, 86_400), 30);
   addModelFlags(command);
   addSchedulingFlags(command);
@@ -58,7 +65,7 @@ export function addServe(program: Command): void {
 }
 
 async function serve(flags: ServeFlags, signal: AbortSignal): Promise<void> {
-  const { host, port, apiKey, cors, bodyLimit, modelName } = flags;
+  const { host, port, apiKey, cors, bodyLimit, modelName, stallTime: stallSeconds } = flags;
   modelPath(flags);
   if (apiKey === '') throw new UsageError('the API key is empty: leave out --api-key and MOEFLOW_API_KEY, or give one');
   await checkAddress(host, port);
@@ -66,7 +73,7 @@ async function serve(flags: ServeFlags, signal: AbortSignal): Promise<void> {
   const { createServer } = await import('../server/index.js');
   const model = await loadByFlags(flags, signal, schedulingOptions(flags));
   try {
-    const server = createServer(model, { apiKey, cors, bodyLimit, modelName, onError: complain });
+    const server = createServer(model, { apiKey, cors, bodyLimit, modelName, stallSeconds, onError: complain });
     const url = await server.listen({ host, port });
     if (!isLoopback(host) && apiKey === undefined) {
       process.stderr.write(

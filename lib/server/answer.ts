@@ -108,7 +108,8 @@ async function streamAnswer(run: Run): Promise<void> {
   const { context, reply, asked, choices, controller, came } = run;
   const { form, choicesPerPrompt, includeUsage } = asked;
   reply.hijack();
-  const stream = new EventStream(reply.raw, reply.getHeaders() as OutgoingHttpHeaders, controller.signal);
+  const headers = reply.getHeaders() as OutgoingHttpHeaders;
+  const stream = new EventStream(reply.raw, headers, controller.signal, context.settings.stallSeconds);
   const start = head(context, form.idPrefix, form.chunkObject);
   const send = (choice: object) =>
     stream.send({ ...start, choices: [choice], ...(includeUsage ? { usage: null } : {}) });

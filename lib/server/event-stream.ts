@@ -12,8 +12,12 @@ export class EventStream {
   readonly #keepAlive: NodeJS.Timeout;
   #drained: Promise<unknown> | undefined;
 
-  /** Sends the headers at once. After `signal`, nothing more is sent but by {@link end}. */
-  constructor(response: ServerResponse, headers: OutgoingHttpHeaders, signal: AbortSignal) {
+  /**
+   * Sends the headers at once. After `signal`, nothing more is sent but by {@link end}.
+   *
+   * @param stallSeconds after which the connection of a reader who takes nothing is closed
+   */
+  constructor(response: ServerResponse, headers: OutgoingHttpHeaders, signal: AbortSignal, stallSeconds: number) {
     this.#response = response;
     this.#signal = signal;
     response.writeHead(200, {
@@ -27,6 +31,12 @@ export class EventStream {
     this.#keepAlive = setInterval(() => {
       if (!response.writableNeedDrain) this.#write(': still here\n\n');
     }, keepAliveMs);
+    response.setTimeout(1000 * stallSeconds, () => {
+      // Otherwise it is the reader who waits.
+      if (response.writableLength > 0) response.destroy();
+    });
+    // Before the connection's next response, or the wait for it, which has a limit of its own.
+    response.prependOnceListener('finish', () => response.setTimeout(0));
     signal.addEventListener('abort', () => clearInterval(this.#keepAlive), { once: true });
     // A connection that breaks shows as its close; the event must not end the process.
     response.on('error', () => {});

@@ -15,6 +15,8 @@ export interface ServerOptions {
   cors?: string | string[];
   /** Most bytes of a request's body, or a size such as "8MiB", which is the default. */
   bodyLimit?: number | string;
+  /** Seconds after which a stream ends whose caller takes nothing of it; slow ones are waited for. Default 300. */
+  stallSeconds?: number;
   /** Called with errors that are not the caller's, of which he is told no more than that they happened. */
   onError?: (error: unknown) => void;
 }
@@ -24,6 +26,7 @@ export interface ServerSettings {
   apiKey: string | undefined;
   cors: readonly string[];
   bodyLimit: number;
+  stallSeconds: number;
   onError: (error: unknown) => void;
 }
 
@@ -43,18 +46,20 @@ const checks = {
     }
   },
   bodyLimit: check.size,
+  stallSeconds: check.number(0.1, 86_400),
   onError: check.function,
 };
 
 /** @throws InvalidArgumentError naming the option and what it must be */
 export function serverSettings(options: ServerOptions, info: ModelInfo): ServerSettings {
   checkOptions(options, checks, 'server options');
-  const { modelName, apiKey, cors = [], bodyLimit = '8MiB', onError = () => {} } = options;
+  const { modelName, apiKey, cors = [], bodyLimit = '8MiB', stallSeconds = 300, onError = () => {} } = options;
   return {
     modelName: modelName ?? fileName(info),
     apiKey,
     cors: [cors].flat(),
     bodyLimit: bytesOf(bodyLimit),
+    stallSeconds,
     onError,
   };
 }

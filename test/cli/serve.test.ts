@@ -116,7 +116,7 @@ describe('moeflow serve on a wrong command line', () => {
   it('help names the flags and shows examples', async () => {
     const { code, output } = await moeflow(['help', 'serve']);
     expect(code).toBe(0);
-    for (const part of ['--api-key', '--max-queued', '--ram', 'MOEFLOW_API_KEY', 'Examples:', 'curl']) {
+    for (const part of ['--api-key', '--stall-time', '--max-queued', '--ram', 'MOEFLOW_API_KEY', 'Examples:', 'curl']) {
       expect(output).toContain(part);
     }
   });

@@ -131,6 +131,7 @@ describe('options of a server', () => {
     [{ cors: 'https://page.example/' }, 'did you mean https://page.example?'],
     [{ cors: ['https://page.example', 'null'] }, 'cors must be an origin'],
     [{ bodyLimit: 'much' }, 'bodyLimit must be a number of bytes'],
+    [{ stallSeconds: 0 }, 'stallSeconds must be a number from 0.1 to 86400, is 0'],
     [{ modelname: 'a' }, 'unknown option modelname; did you mean modelName?'],
   ])('that are wrong are refused: %j', async (options, message) => {
     const { model } = await scriptedModel({ token: () => 0 });

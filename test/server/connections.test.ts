@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { below, uniforms } from '../../lib/random.js';
@@ -74,7 +75,6 @@ describe('a caller that goes away', () => {
   });
 });
 
-/** All that the first choice of a stream says. */
 describe('a caller that sends requests before the answers to those before them have come', () => {
   it.each([
     ['streams', true],
@@ -124,6 +124,7 @@ describe('a caller that sends requests before the answers to those before them h
   });
 });
 
+/** All that the first choice of a stream says. */
 function streamed(events: string): string {
   return events
     .split('\n\n')
@@ -209,6 +210,26 @@ describe('a caller that does not read', () => {
     socket.on('data', (data) => (read += data.length));
     socket.resume();
     await until(() => read > 0 && engine.steps.length > before + 200);
+  });
+
+  it('is not waited for longer than the server is told to', async () => {
+    const { url, engine, model } = await serveScript({ token: () => 0 }, { ...largeEvents, stallSeconds: 0.5 });
+    const socket = caller(url, { messages, stream: true });
+    const closed = once(socket, 'close');
+    await until(() => engine.freed.length === 1);
+    expect(model.stats().scheduling).toMatchObject({ running: 0, waiting: 0, kvCacheTokensInUse: 0 });
+    socket.on('error', () => {});
+    socket.resume();
+    await closed;
+  });
+
+  it('is another one than a caller to whom nothing comes, whom the server does not leave', async () => {
+    const latch = new Latch();
+    const { url } = await serveText('Hi', { beforeStepEnds: () => latch.opened }, { stallSeconds: 0.1 });
+    const response = await post(url + chat, { ...question, stream: true });
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    latch.open();
+    expect(await response.text()).toContain('[DONE]');
   });
 
   it('and goes away leaves nothing behind', async () => {
