@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { createServer as createTcpServer } from 'node:net';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { isLoopback } from '../server/access.js';
+import { oneAddress } from '../server/address.js';
 import { originProblem } from '../server/settings.js';
 import { UsageError } from './failure.js';
 import { interruptible } from './interruption.js';
@@ -92,7 +93,7 @@ async function serve(flags: ServeFlags, signal: AbortSignal): Promise<void> {
 async function checkAddress(host: string, port: number): Promise<void> {
   const probe = createTcpServer();
   try {
-    await once(probe.listen({ host, port }), 'listening');
+    await once(probe.listen({ host: await oneAddress(host), port }), 'listening');
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === 'EADDRINUSE') throw new Error(`port ${port} of ${host} is taken: choose another one with --port`);

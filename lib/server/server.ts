@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import type { Model } from '../model/model.js';
 import { checkAccess } from './access.js';
+import { oneAddress } from './address.js';
 import { answerChat } from './chat.js';
 import { answerCompletion } from './completions.js';
 import type { ServerContext } from './context.js';
@@ -73,7 +74,7 @@ export class ModelServer {
 
   /** Resolves with the server's URL. Rejects with what the system says, such as EADDRINUSE. */
   async listen({ host = '127.0.0.1', port = 8080 }: ListenOptions = {}): Promise<string> {
-    await this.app.listen({ host, port });
+    await this.app.listen({ host: await oneAddress(host), port });
     const { port: chosen } = this.app.server.address() as AddressInfo;
     return `http://${host.includes(':') ? `[${host}]` : host}:${chosen}`;
   }

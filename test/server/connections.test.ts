@@ -1,8 +1,10 @@
+import dns from 'node:dns';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { below, uniforms } from '../../lib/random.js';
-import { byteTokens, type ScriptedEngine, turnsOfEventLoop } from '../support/scripted-engine.js';
+import { createServer } from '../../lib/server/index.js';
+import { byteTokens, type ScriptedEngine, scriptedModel, turnsOfEventLoop } from '../support/scripted-engine.js';
 import { Latch, post, question, serveScript, serveText, until } from './serving.js';
 
 /** Says "!" for ever, at most one per turn of the event loop. */
@@ -241,6 +243,46 @@ describe('a caller that does not read', () => {
     expect(model.stats().scheduling).toMatchObject({ running: 0, kvCacheTokensInUse: 0 });
   });
 });
+
+describe('a server at localhost', () => {
+  it('answers a request for another protocol as any other one, at each address that it listens on', async () => {
+    bothLocal();
+    const { model } = await scriptedModel({ token: () => 0 });
+    const server = createServer(model, { modelName: 'local' });
+    const url = await server.listen({ host: 'localhost', port: 0 });
+    onTestFinished(() => server.close());
+    const { port, hostname } = new URL(url);
+    expect(hostname).toBe('localhost');
+    const answers = await Promise.all(['127.0.0.1', '::1'].map((host) => upgrade(host, Number(port))));
+    expect(answers.filter((answer) => answer !== 'refused')).toEqual(['200']);
+  });
+});
+
+/** Has `localhost` mean both addresses of this machine, as it does on most. */
+function bothLocal(): void {
+  const addresses = [
+    { address: '127.0.0.1', family: 4 },
+    { address: '::1', family: 6 },
+  ];
+  const lookup = (host: string, options: unknown, callback: unknown) => {
+    const done = (callback ?? options) as (...found: unknown[]) => void;
+    if ((options as { all?: boolean }).all) done(null, addresses);
+    else done(null, ...(host === '::1' ? [host, 6] : ['127.0.0.1', 4]));
+  };
+  const spy = vi.spyOn(dns, 'lookup').mockImplementation(lookup as never);
+  onTestFinished(() => spy.mockRestore());
+}
+
+/** The status that a request with an `Upgrade` header gets. */
+function upgrade(host: string, port: number): Promise<string> {
+  const socket = connect({ host, port });
+  onTestFinished(() => void socket.destroy());
+  socket.write('GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n');
+  return new Promise((resolve) => {
+    socket.on('data', (data) => resolve(/^HTTP\/1\.1 (\d+)/.exec(String(data))?.[1] ?? ''));
+    socket.on('error', () => resolve('refused'));
+  });
+}
 
 describe('the end of a server', () => {
   it('lets those that are being answered come to their end, and takes no more', async () => {
