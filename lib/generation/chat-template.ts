@@ -9,6 +9,7 @@
 import { createContext, Script } from 'node:vm';
 import { Environment, Interpreter, Template } from '@huggingface/jinja';
 import { InvalidArgumentError, MoeflowError } from '../errors.js';
+import { shortened } from '../options.js';
 import type { EncodeOptions, Tokenizer } from '../tokenizer/index.js';
 
 /** A part of a message's content, as in OpenAI's API; only text is understood. */
@@ -54,6 +55,8 @@ const chatMl =
 const maxTemplateLength = 1 << 20;
 const maxRangeLength = 100_000;
 const defaultTimeoutMs = 5_000;
+/** Of a field of a message: arrays and objects in each other. What goes through them all calls itself as deep. */
+const maxLevels = 100;
 /** A template adds something per message and may repeat a content, but not without end. */
 const maxOutputLength = (inputLength: number) => (1 << 20) + 8 * inputLength;
 
@@ -233,10 +236,21 @@ function checkedMessages(messages: readonly ChatMessage[]): ChatMessage[] {
     if (typeof role !== 'string' || role === '') {
       throw new InvalidArgumentError(`${place}.role must be a name such as "user", it is ${JSON.stringify(role)}.`);
     }
+    for (const [field, value] of Object.entries(rest)) {
+      if (!isDeeper(value, maxLevels)) continue;
+      throw new InvalidArgumentError(
+        `${place}.${shortened(field)} has more than ${maxLevels} levels: make it flatter.`,
+      );
+    }
     // An assistant's message can consist of calls alone.
     if ((content === undefined || content === null) && 'tool_calls' in rest) return { ...rest, role, content: null };
     return { ...rest, role, content: contentText(content, `${place}.content`) };
   });
+}
+
+function isDeeper(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return levels === 0 || Object.values(value).some((entry) => isDeeper(entry, levels - 1));
 }
 
 function contentText(content: unknown, place: string): string {

@@ -48,6 +48,14 @@ describe('chat template', () => {
     expect(template(source).render(messages, { variables: { tools: [{ name: 'sub' }] } })).toBe('add sub silent');
   });
 
+  it('takes fields of messages with 100 levels, and says where there are more', () => {
+    const nested = (levels: number): unknown => (levels === 0 ? 'x' : { in: [nested(levels - 2)] });
+    const chat = template('{{ messages[1].tool_calls | tojson | length }}');
+    const messages = (levels: number) => [...hello, { role: 'assistant', tool_calls: nested(levels) }];
+    expect(Number(chat.render(messages(100)))).toBeGreaterThan(300);
+    expect(() => chat.render(messages(102))).toThrow('messages[1].tool_calls has more than 100 levels');
+  });
+
   it('joins text parts, as in the OpenAI API, by line breaks', () => {
     const content = [
       { type: 'text' as const, text: 'one' },

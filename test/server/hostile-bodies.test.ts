@@ -2,9 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { post, question, serveText } from './serving.js';
 
 /** What a server says to a body, and how many seconds it takes. */
-async function answerTo(body: object, endpoint = 'chat/completions') {
+async function answerTo(body: object | string, endpoint = 'chat/completions') {
   const { url } = await serveText('!', { contextLength: 4096 });
-  const text = JSON.stringify(body);
+  const text = typeof body === 'string' ? body : JSON.stringify(body);
   const started = performance.now();
   const response = await post(`${url}/v1/${endpoint}`, text);
   const answer = await response.text();
@@ -55,6 +55,15 @@ describe('a body that is large and wrong gets a short answer soon', () => {
   it('by the name of a model', async () => {
     const answer = await answerTo({ ...question, model: 'm'.repeat(4 * 2 ** 20) });
     expect(answer).toMatchObject({ status: 404, error: { param: 'model', code: 'model_not_found' } });
+    expectShortAndQuick(answer);
+  });
+
+  it('by a field of a message that is an array in an array, and so on', async () => {
+    // No object, as JSON.stringify cannot write it.
+    const deep = `${'['.repeat(1_000_000)}${']'.repeat(1_000_000)}`;
+    const answer = await answerTo(`{"messages": [{"role": "user", "content": "Why?", "name": ${deep}}]}`);
+    expect(answer).toMatchObject({ status: 400, error: { param: 'messages' } });
+    expect(answer.error.message).toContain('messages[0].name has more than 100 levels');
     expectShortAndQuick(answer);
   });
 
