@@ -1,7 +1,7 @@
 /** A loaded model. */
 
 import { randomBytes } from 'node:crypto';
-import { ContextFullError, DisposedError, fromNative, InvalidArgumentError } from '../errors.js';
+import { ContextFullError, DisposedError, fromNative, InvalidArgumentError, UnsupportedError } from '../errors.js';
 import { type ExpertUses, hitRate, type LayerStats, type TierStats, tierStats } from '../experts/stats.js';
 import { type ChatMessage, ChatTemplate } from '../generation/chat-template.js';
 import { Generation } from '../generation/generation.js';
@@ -100,8 +100,8 @@ export class Model implements AsyncDisposable {
    * Generates text. Iterate the result for pieces as they come, or await its `result`.
    *
    * @throws InvalidArgumentError for a wrong prompt or option, ContextFullError when the prompt does not fit,
-   * DisposedError after {@link dispose}, QueueFullError when too many wait already, UnsupportedError for JSON that the
-   * vocabulary cannot write; all at once, not later
+   * DisposedError after {@link dispose}, QueueFullError when too many wait already, UnsupportedError for text, or JSON, that
+   * the vocabulary cannot write; all at once, not later
    */
   generate(prompt: Prompt, options?: GenerateOptions): Generation {
     this.#checkUsable();

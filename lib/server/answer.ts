@@ -78,16 +78,23 @@ export async function answer(context: ServerContext, reply: FastifyReply, asked:
 /** All at once: they share what they can, and the model's queue is asked before anything is sent. */
 function startChoices({ model }: ServerContext, asked: AnswerRequest, signal: AbortSignal): Choice[] {
   const { prompts, promptParam, choicesPerPrompt, options, seed } = asked;
+  return prompts.flatMap((prompt, at) => {
+    const tokens = orRefuse(promptParam, () => model.promptTokens(prompt));
+    return Array.from({ length: choicesPerPrompt }, (_, i) => ({
+      index: at * choicesPerPrompt + i,
+      // Of what is asked beside the prompt, only the form can be beyond a model; all else was checked.
+      generation: orRefuse('response_format', () =>
+        model.generate(tokens, { ...options, seed: seedOf(seed, i), signal }),
+      ),
+    }));
+  });
+}
+
+function orRefuse<T>(param: string, start: () => T): T {
   try {
-    return prompts.flatMap((prompt, at) => {
-      const tokens = model.promptTokens(prompt);
-      return Array.from({ length: choicesPerPrompt }, (_, i) => ({
-        index: at * choicesPerPrompt + i,
-        generation: model.generate(tokens, { ...options, seed: seedOf(seed, i), signal }),
-      }));
-    });
+    return start();
   } catch (error) {
-    throw refusal(error, promptParam);
+    throw refusal(error, param);
   }
 }
 

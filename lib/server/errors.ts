@@ -1,6 +1,13 @@
 /** What a caller is told of an error: a status and a body in the form of the OpenAI API. */
 
-import { ContextFullError, DisposedError, InvalidArgumentError, MoeflowError, QueueFullError } from '../errors.js';
+import {
+  ContextFullError,
+  DisposedError,
+  InvalidArgumentError,
+  MoeflowError,
+  QueueFullError,
+  UnsupportedError,
+} from '../errors.js';
 
 export interface ErrorDetails {
   /** Of the request's fields, the wrong one. */
@@ -63,6 +70,7 @@ export function toApiError(error: unknown): ApiError {
 export function refusal(error: unknown, param: string): ApiError {
   const { message } = error as Error;
   if (error instanceof InvalidArgumentError) return new ApiError(400, message, { param }, error);
+  if (error instanceof UnsupportedError) return new ApiError(400, message, { param, code: 'unsupported' }, error);
   if (error instanceof ContextFullError) {
     return new ApiError(400, message, { param, code: 'context_length_exceeded' }, error);
   }

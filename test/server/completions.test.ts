@@ -1,6 +1,6 @@
 import OpenAI from 'openai';
 import { describe, expect, it } from 'vitest';
-import { modelName, serveText } from './serving.js';
+import { modelName, serveScript, serveText } from './serving.js';
 
 const asked = { model: modelName, prompt: 'In the beginning' };
 
@@ -40,6 +40,16 @@ describe('a completion by the OpenAI client', () => {
     const { client } = await serveText('!');
     const answer = await client.completions.create({ ...asked, prompt: [1, 2, 3] });
     expect(answer.usage?.prompt_tokens).toBe(3);
+  });
+
+  it('is refused at once where the vocabulary is of a kind that there is no text of', async () => {
+    const { client, model, engine } = await serveScript({ token: () => 0 });
+    (model.metadata as Record<string, unknown>)['tokenizer.ggml.model'] = 'bert';
+    const error = await client.completions.create({ ...asked, prompt: [1, 2, 3] }).catch((thrown) => thrown);
+    expect(error).toBeInstanceOf(OpenAI.BadRequestError);
+    expect(error).toMatchObject({ status: 400, code: 'unsupported', param: 'prompt' });
+    expect(error.message).toContain('"bert", which is not supported');
+    expect(engine.steps).toEqual([]);
   });
 
   it('takes several prompts, of which each has its choices one after another', async () => {

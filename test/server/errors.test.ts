@@ -1,5 +1,6 @@
 import OpenAI from 'openai';
 import { describe, expect, it } from 'vitest';
+import { TokenType } from '../../lib/tokenizer/index.js';
 import { turnsOfEventLoop } from '../support/scripted-engine.js';
 import { Latch, post, question, serveScript, serveText, until } from './serving.js';
 
@@ -43,6 +44,34 @@ describe('errors become those of the OpenAI client', () => {
     expect(error).toBeInstanceOf(OpenAI.BadRequestError);
     expect(error).toMatchObject({ code: 'chat_template_failed', param: 'messages' });
     expect(error.message).toContain('roles must alternate');
+  });
+
+  it.each<[string, (metadata: Record<string, unknown>) => void, object, string, RegExp]>([
+    [
+      'text for a model whose vocabulary is of another kind',
+      (metadata) => (metadata['tokenizer.ggml.model'] = 'bert'),
+      {},
+      'messages',
+      /"bert", which is not supported/,
+    ],
+    [
+      'JSON from a model that has no token for a brace',
+      (metadata) => {
+        const types = [...(metadata['tokenizer.ggml.token_type'] as Int32Array)];
+        types[(metadata['tokenizer.ggml.tokens'] as string[]).indexOf('{')] = TokenType.Control;
+        metadata['tokenizer.ggml.token_type'] = types;
+      },
+      { response_format: { type: 'json_object' } },
+      'response_format',
+      /no token for \{ alone/,
+    ],
+  ])('%s: BadRequestError, unsupported', async (_, change, more, param, message) => {
+    const { client, model } = await serveScript({ token: () => 0 });
+    change(model.metadata as Record<string, unknown>);
+    const error = await errorOf(ask(client, more));
+    expect(error).toBeInstanceOf(OpenAI.BadRequestError);
+    expect(error).toMatchObject({ status: 400, code: 'unsupported', param });
+    expect(error.message).toMatch(message);
   });
 
   it('a full queue: RateLimitError, with when to try again, and nothing of it goes on', async () => {
