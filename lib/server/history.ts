@@ -45,17 +45,15 @@ function usesOf({ hits, lateHits, misses }: Pick<LayerStats, 'hits' | 'lateHits'
 export class History {
   readonly #looks: Look[] = [];
   readonly #timer: NodeJS.Timeout;
+  readonly #look: () => Promise<Look>;
+  #looking = false;
 
   /** @param look may fail, as that of a model that was disposed of: there is nothing to see then */
   constructor(look: () => Promise<Look>) {
-    const take = () =>
-      look().then(
-        (taken) => this.#add(taken),
-        () => {},
-      );
+    this.#look = look;
     // It keeps no process alive.
-    this.#timer = setInterval(take, lookMs).unref();
-    void take();
+    this.#timer = setInterval(() => this.#take(), lookMs).unref();
+    void this.#take();
   }
 
   /** Those after a time, the oldest first. */
@@ -67,8 +65,17 @@ export class History {
     clearInterval(this.#timer);
   }
 
-  #add(look: Look): void {
-    this.#looks.push(look);
-    if (this.#looks.length > mostLooks) this.#looks.shift();
+  /** One at a time: where one takes long, those that follow would end with it, and tell of the same moment. */
+  async #take(): Promise<void> {
+    if (this.#looking) return;
+    this.#looking = true;
+    try {
+      this.#looks.push(await this.#look());
+      if (this.#looks.length > mostLooks) this.#looks.shift();
+    } catch {
+      // The next one may see something.
+    } finally {
+      this.#looking = false;
+    }
   }
 }

@@ -19,7 +19,7 @@ function make(tag, text) {
 // What the server has counted every few seconds, and what came between a look and the one before: null where that is not known.
 let looks = [];
 function rates(now, before) {
-  if (!before) return { generated: null, prompt: null, memory: null, device: null, layers: [] };
+  if (!before || now.time <= before.time) return { generated: null, prompt: null, memory: null, device: null, layers: [] };
   const seconds = (now.time - before.time) / 1000;
   return {
     generated: (now.generatedTokens - before.generatedTokens) / seconds,

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { noStepCounters } from '../../lib/experts/stats.js';
 import type { ServerStatus } from '../../lib/server/status.js';
+import { statusScript } from '../../lib/server/status-script.js';
 import { chromium, renderServed } from '../report/browser.js';
 import { turnsOfEventLoop } from '../support/scripted-engine.js';
 import { question, serveScript, serveText, until } from './serving.js';
@@ -59,6 +60,13 @@ describe('the status page', () => {
       stats: { scheduling: { running: 1, waiting: 0, kvCacheTokens: 2 ** 24 } },
     });
     generation.stop();
+  });
+
+  it('knows no rates from two looks of the same time', () => {
+    const [source] = /function rates[^]*?\n}\n/.exec(statusScript) ?? [];
+    const rates = new Function(`${source}; return rates;`)();
+    const look = { time: 5, generatedTokens: 3, promptTokens: 4, memory: [0, 0], device: null, layers: [] };
+    expect(rates(look, look)).toMatchObject({ generated: null, prompt: null });
   });
 
   it('has what was counted before it was opened, and asks for what is new only', async () => {
