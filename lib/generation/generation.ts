@@ -92,9 +92,16 @@ export class Generation implements AsyncIterable<string> {
     }
   }
 
-  /** As iterating the generation itself, with the tokens that the text comes from. */
-  async *pieces(): AsyncGenerator<GenerationPiece, void, undefined> {
+  /**
+   * As iterating the generation itself, with the tokens that the text comes from. Its reader has begun with this call: the
+   * generation does not run far ahead of the first piece either.
+   */
+  pieces(): AsyncGenerator<GenerationPiece, void, undefined> {
     this.#iterating = true;
+    return this.#read();
+  }
+
+  async *#read(): AsyncGenerator<GenerationPiece, void, undefined> {
     let next = 0;
     try {
       for (;;) {

@@ -47,6 +47,8 @@ export interface AnswerRequest {
 interface Choice {
   index: number;
   generation: Generation;
+  /** Read from the start, so that it does not run ahead of a stream that has begun with something else. */
+  pieces: AsyncIterable<GenerationPiece>;
 }
 
 /** A request on its way. */
@@ -80,13 +82,11 @@ function startChoices({ model }: ServerContext, asked: AnswerRequest, signal: Ab
   const { prompts, promptParam, choicesPerPrompt, options, seed } = asked;
   return prompts.flatMap((prompt, at) => {
     const tokens = orRefuse(promptParam, () => model.promptTokens(prompt));
-    return Array.from({ length: choicesPerPrompt }, (_, i) => ({
-      index: at * choicesPerPrompt + i,
-      // Of what is asked beside the prompt, only the form can be beyond a model; all else was checked.
-      generation: orRefuse('response_format', () =>
-        model.generate(tokens, { ...options, seed: seedOf(seed, i), signal }),
-      ),
-    }));
+    return Array.from({ length: choicesPerPrompt }, (_, i) => {
+      const own = { ...options, seed: seedOf(seed, i), signal };
+      const generation = orRefuse(options.json ? 'response_format' : promptParam, () => model.generate(tokens, own));
+      return { index: at * choicesPerPrompt + i, generation, pieces: generation.pieces() };
+    });
   });
 }
 
@@ -101,9 +101,7 @@ function orRefuse<T>(param: string, start: () => T): T {
 async function wholeAnswer(run: Run): Promise<void> {
   const { context, reply, asked, choices, came } = run;
   const { form, choicesPerPrompt } = asked;
-  const results = await Promise.all(
-    choices.map(({ generation }) => read(generation, new TokenClock(context.latencies, came))),
-  );
+  const results = await Promise.all(choices.map((choice) => read(choice, new TokenClock(context.latencies, came))));
   reply.send({
     ...head(context, form.idPrefix, form.object),
     choices: results.map((result, index) => form.choice(index, result, logprobsFor(run)(result.logprobs))),
@@ -123,10 +121,11 @@ async function streamAnswer(run: Run): Promise<void> {
   try {
     if (form.opening) for (const { index } of choices) await send(form.opening(index));
     const results = await Promise.all(
-      choices.map(async ({ index, generation }) => {
+      choices.map(async (choice) => {
+        const { index } = choice;
         const clock = new TokenClock(context.latencies, came);
         const logprobs = logprobsFor(run);
-        const result = await read(generation, clock, async (piece) => {
+        const result = await read(choice, clock, async (piece) => {
           const told = logprobs(piece.logprobs);
           return piece.text === '' && told === null ? false : send(form.piece(index, piece.text, told));
         });
@@ -153,11 +152,11 @@ function logprobsFor({ context, asked }: Run): (tokens: readonly GeneratedToken[
 
 /** Reads a generation to its end, as fast as `take` takes it, which tells whether it had to wait. */
 async function read(
-  generation: Generation,
+  { generation, pieces }: Choice,
   clock: TokenClock,
   take?: (piece: GenerationPiece) => Promise<boolean>,
 ): Promise<GenerationResult> {
-  for await (const piece of generation.pieces()) {
+  for await (const piece of pieces) {
     if (piece.text !== '') clock.tick();
     if (await take?.(piece)) clock.pause();
   }

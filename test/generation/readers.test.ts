@@ -62,6 +62,19 @@ describe('several readers of one generation', () => {
 });
 
 describe('a slow reader', () => {
+  it('holds the generation back before the first piece too', async () => {
+    const { model, engine } = await scriptedModel(endless);
+    const generation = model.generate([1], { maxTokens: 1000 });
+    const pieces = generation.pieces();
+
+    await turnsOfEventLoop(400);
+
+    expect(engine.steps.length).toBeLessThan(100);
+    let text = '';
+    for await (const piece of pieces) text += piece.text;
+    expect(text).toBe('!'.repeat(1000));
+  });
+
   it('holds the generation back, a few dozen pieces ahead of it', async () => {
     const { model, engine } = await scriptedModel(endless);
     const generation = model.generate([1], { maxTokens: 1000 });

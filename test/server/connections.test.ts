@@ -214,6 +214,15 @@ describe('a caller that does not read', () => {
     await until(() => read > 0 && engine.steps.length > before + 200);
   });
 
+  it('is waited for before the first token too, while all choices are opened', async () => {
+    const huge = { modelName: 'm'.repeat(300_000) };
+    const { url, engine } = await serveScript({ ...endless, limits: { maxSequences: 128 } }, huge);
+    caller(url, { messages, stream: true, n: 128 });
+    await standstill(engine);
+    // Nobody is far ahead of the first event.
+    expect(engine.steps.length).toBeLessThan(200);
+  });
+
   it('is not waited for longer than the server is told to', async () => {
     const { url, engine, model } = await serveScript({ token: () => 0 }, { ...largeEvents, stallSeconds: 0.5 });
     const socket = caller(url, { messages, stream: true });
