@@ -1,7 +1,9 @@
 /** What a caller can ask of a generation. */
 
 import type { NativeSampling } from '../native/step.js';
+import { InvalidArgumentError } from '../errors.js';
 import { check, checkOptions } from '../options.js';
+import { hasHalfPair } from './stop-strings.js';
 
 export interface GenerateOptions {
   /** Most tokens to generate. Default: until the context is full. */
@@ -42,6 +44,14 @@ export interface GenerateOptions {
   ignoreEos?: boolean;
 }
 
+function checkStop(value: unknown, name: string): void {
+  check.strings(value, name);
+  if (![value].flat().some((one) => hasHalfPair(one as string))) return;
+  throw new InvalidArgumentError(
+    `${name} has half of a surrogate pair, which no generated text contains: leave it out`,
+  );
+}
+
 export const checks = {
   maxTokens: check.integer(1),
   temperature: check.number(0, 1e6),
@@ -50,7 +60,7 @@ export const checks = {
   minP: check.number(0, 1),
   repeatPenalty: check.number(1e-3, 1e3),
   seed: check.seed,
-  stop: check.strings,
+  stop: checkStop,
   signal: check.signal,
   priority: check.integer(-1e6, 1e6),
   deadlineSeconds: check.number(0, 1e6),

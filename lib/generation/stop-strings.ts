@@ -103,10 +103,15 @@ class StopMatcher {
   }
 }
 
+/** Half of a surrogate pair is no character, and in no generated text. */
+export function hasHalfPair(text: string): boolean {
+  return /\p{Surrogate}/u.test(text);
+}
+
 function checkStop(stop: unknown, index: number): void {
   if (typeof stop !== 'string') throw new InvalidArgumentError(`stop[${index}] is ${typeof stop}, expected a string.`);
   if (stop === '') throw new InvalidArgumentError(`stop[${index}] is empty, which would end every text: leave it out.`);
-  if (/\p{Surrogate}/u.test(stop)) {
+  if (hasHalfPair(stop)) {
     throw new InvalidArgumentError(
       `stop[${index}] has half of a surrogate pair, which no generated text contains: leave it out.`,
     );

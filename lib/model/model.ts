@@ -1,7 +1,7 @@
 /** A loaded model. */
 
 import { randomBytes } from 'node:crypto';
-import { ContextFullError, DisposedError, fromNative, InvalidArgumentError, UnsupportedError } from '../errors.js';
+import { ContextFullError, DisposedError, fromNative, InvalidArgumentError } from '../errors.js';
 import { type ExpertUses, hitRate, type LayerStats, type TierStats, tierStats } from '../experts/stats.js';
 import { type ChatMessage, ChatTemplate } from '../generation/chat-template.js';
 import { Generation } from '../generation/generation.js';

@@ -2,6 +2,7 @@
 
 import * as z from 'zod';
 import type { GenerateOptions } from '../generation/options.js';
+import { hasHalfPair } from '../generation/stop-strings.js';
 import { shortened } from '../options.js';
 import { ApiError } from './errors.js';
 import { boolean, ignored, integer, neutral, number, optional, text } from './fields.js';
@@ -10,13 +11,17 @@ import { boolean, ignored, integer, neutral, number, optional, text } from './fi
 export const mostChoices = 128;
 const mostStopStrings = 16;
 
-const stopStrings = z.custom<string | string[]>(
-  (value) => {
-    const strings = [value].flat();
-    return strings.length <= mostStopStrings && strings.every((one) => typeof one === 'string' && one !== '');
-  },
-  { error: `must be a non-empty string, or an array of at most ${mostStopStrings} of them` },
-);
+const stopStrings = z
+  .custom<string | string[]>(
+    (value) => {
+      const strings = [value].flat();
+      return strings.length <= mostStopStrings && strings.every((one) => typeof one === 'string' && one !== '');
+    },
+    { error: `must be a non-empty string, or an array of at most ${mostStopStrings} of them` },
+  )
+  .refine((value) => ![value].flat().some(hasHalfPair), {
+    error: 'must be of whole characters: no text has half of a surrogate pair',
+  });
 
 const streamOptions = z.looseObject(
   { include_usage: boolean },

@@ -46,6 +46,7 @@ describe('the settings of a call', () => {
     ['maxOutputTokens', { maxOutputTokens: 0 }, 'maxOutputTokens must be an integer of at least 1, is 0'],
     ['temperature', { temperature: -1 }, 'temperature must be a number'],
     ['stopSequences', { stopSequences: [''] }, 'stopSequences must be'],
+    ['half a character', { stopSequences: ['a\ud83d'] }, 'stopSequences has half of a surrogate pair'],
     ['minP', { providerOptions: { moeflow: { minP: 2 } } }, 'minP must be a number from 0 to 1, is 2'],
     ['a wrong name', { providerOptions: { moeflow: { minp: 0.1 } } }, 'did you mean minP?'],
     ['another setting', { providerOptions: { moeflow: { temperature: 1 } } }, 'unknown option temperature'],

@@ -223,6 +223,7 @@ describe('a chat that is wrong', () => {
     ['no choice', { n: 0 }, 'n', 'must be an integer from 1 to 128, is 0'],
     ['an empty string to stop at', { stop: '' }, 'stop', 'must be a non-empty string'],
     ['no text to stop at', { stop: [1] }, 'stop', 'must be a non-empty string'],
+    ['half a character to stop at', { stop: ['a', '\ud83d'] }, 'stop', 'must be of whole characters'],
     ['no truth', { stream: 'yes' }, 'stream', 'must be true or false, is "yes"'],
     ['options for no stream', { stream_options: { include_usage: true } }, 'stream_options', 'set stream to true'],
     ['likely tokens without probabilities', { top_logprobs: 5 }, 'top_logprobs', 'needs logprobs: set it to true'],
