@@ -6,6 +6,7 @@ import type { Model } from '../model/model.js';
 import { checkAccess } from './access.js';
 import { oneAddress } from './address.js';
 import { answerChat } from './chat.js';
+import { answerClientError } from './client-errors.js';
 import { answerCompletion } from './completions.js';
 import type { ServerContext } from './context.js';
 import { corsHeaders, preflightHeaders } from './cors.js';
@@ -62,6 +63,7 @@ export class ModelServer {
       bodyLimit: context.settings.bodyLimit,
       requestTimeout,
       forceCloseConnections: true,
+      clientErrorHandler: answerClientError,
       // Errors of Fastify before a route is found, as of a path that is no URL.
       frameworkErrors: (error, _request, reply) => sendError(context, error, reply),
     });

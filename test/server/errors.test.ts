@@ -1,3 +1,5 @@
+import { connect, type Socket } from 'node:net';
+import type { FastifyInstance } from 'fastify';
 import OpenAI from 'openai';
 import { describe, expect, it } from 'vitest';
 import { TokenType } from '../../lib/tokenizer/index.js';
@@ -216,5 +218,57 @@ describe('a path', () => {
     const response = await fetch(url + path, { method });
     expect(response.status).toBeOneOf([400, 404]);
     expect(await response.json()).toMatchObject({ error: { type: 'invalid_request_error', param: null } });
+  });
+});
+
+describe('what is no request', () => {
+  const head = 'POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n';
+  /** All that a server says to a text before it closes the connection. */
+  async function said(text: string, prepare: (app: FastifyInstance) => void = () => {}): Promise<string> {
+    const { url, server } = await serveText('!');
+    prepare(server.app);
+    const socket = connect({ host: '127.0.0.1', port: Number(new URL(url).port) });
+    socket.write(text);
+    let answer = '';
+    for await (const data of socket) answer += data;
+    return answer;
+  }
+  const errorIn = (answer: string) => JSON.parse(answer.slice(answer.indexOf('\r\n\r\n'))).error;
+
+  it.each<[string, string, number, string]>([
+    ['is no HTTP', 'Hello!\r\n\r\n', 400, 'the request is no HTTP/1.1: Invalid method encountered'],
+    ['has too large headers', `GET / HTTP/1.1\r\nX: ${'x'.repeat(100_000)}\r\n\r\n`, 431, 'the headers are larger'],
+    [
+      'has a body in pieces of no size',
+      `${head}Transfer-Encoding: chunked\r\n\r\nno\r\n`,
+      400,
+      'the request is no HTTP/1.1',
+    ],
+  ])('as it %s, gets an error in the same form', async (_, text, status, message) => {
+    const answer = await said(text);
+    expect(answer).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+    expect(errorIn(answer)).toMatchObject({ type: 'invalid_request_error', param: null, code: null });
+    expect(errorIn(answer).message).toContain(message);
+  });
+
+  it('as it does not come to its end, gets one too', async () => {
+    const late = Object.assign(new Error('Request timeout'), { code: 'ERR_HTTP_REQUEST_TIMEOUT' });
+    const answer = await said('GET / HTTP', ({ server }) => {
+      server.once('connection', (socket: Socket) => setTimeout(() => server.emit('clientError', late, socket), 50));
+    });
+    expect(answer).toMatch(/^HTTP\/1\.1 408 Request Timeout\r\n/);
+    expect(errorIn(answer).message).toContain('took too long to come');
+  });
+
+  it('is not taken for the answer to the request before it', async () => {
+    const latch = new Latch();
+    const { url } = await serveText('!', { beforeStepEnds: () => latch.opened });
+    const body = JSON.stringify(question);
+    const socket = connect({ host: '127.0.0.1', port: Number(new URL(url).port) });
+    socket.write(`${head}Content-Length: ${body.length}\r\n\r\n${body}Hello!\r\n\r\n`);
+    let answer = '';
+    for await (const data of socket) answer += data;
+    latch.open();
+    expect(answer).toBe('');
   });
 });
