@@ -1,7 +1,7 @@
 /** What a caller can ask of a generation. */
 
-import type { NativeSampling } from '../native/step.js';
 import { InvalidArgumentError } from '../errors.js';
+import type { NativeSampling } from '../native/step.js';
 import { check, checkOptions } from '../options.js';
 import { hasHalfPair } from './stop-strings.js';
 
