@@ -3,10 +3,11 @@
 import { randomUUID } from 'node:crypto';
 import type { OutgoingHttpHeaders } from 'node:http';
 import type { FastifyReply } from 'fastify';
+import { UnsupportedError } from '../errors.js';
 import type { Generation, GenerationPiece } from '../generation/generation.js';
 import type { GenerateOptions } from '../generation/options.js';
 import type { GeneratedToken, GenerationResult } from '../generation/result.js';
-import type { Prompt } from '../model/model.js';
+import type { Model, Prompt } from '../model/model.js';
 import type { Tokenizer } from '../tokenizer/index.js';
 import { version } from '../version.js';
 import type { ServerContext } from './context.js';
@@ -81,13 +82,20 @@ export async function answer(context: ServerContext, reply: FastifyReply, asked:
 function startChoices({ model }: ServerContext, asked: AnswerRequest, signal: AbortSignal): Choice[] {
   const { prompts, promptParam, choicesPerPrompt, options, seed } = asked;
   return prompts.flatMap((prompt, at) => {
-    const tokens = orRefuse(promptParam, () => model.promptTokens(prompt));
+    const tokens = orRefuse(promptParam, () => promptOf(model, prompt));
     return Array.from({ length: choicesPerPrompt }, (_, i) => {
       const own = { ...options, seed: seedOf(seed, i), signal };
       const generation = orRefuse(options.json ? 'response_format' : promptParam, () => model.generate(tokens, own));
       return { index: at * choicesPerPrompt + i, generation, pieces: generation.pieces() };
     });
   });
+}
+
+/** @throws UnsupportedError where tokens have no text, of which answers are made; also for a prompt of tokens */
+function promptOf(model: Model, prompt: Prompt): Int32Array {
+  const { unavailableReason } = model.tokenizer;
+  if (unavailableReason !== undefined) throw new UnsupportedError(unavailableReason);
+  return model.promptTokens(prompt);
 }
 
 function orRefuse<T>(param: string, start: () => T): T {
