@@ -49,8 +49,13 @@ export class Scheduler {
     const { queue, sequences } = this.#settings;
     // Who comes into an empty house does not wait.
     const isFull = (begun: number, waiting: number) => waiting >= queue + Math.max(0, sequences - begun);
-    // Those that nobody reads hold up nobody: they give way. Counting them takes long where many wait, and mostly need not be.
-    return isFull(this.#begun.length, this.#waiting.length) && isFull(countRead(this.#begun), countRead(this.#waiting));
+    // Those that nobody reads give way, and those that are over have gone but for their memory. Counting takes long where
+    // many wait, and mostly need not be.
+    const counted = ({ stalled, over }: Request) => !stalled && !over;
+    return (
+      isFull(this.#begun.length, this.#waiting.length) &&
+      isFull(this.#begun.filter(counted).length, this.#waiting.filter(counted).length)
+    );
   }
 
   /** Ends a request from outside: at once for its listener, within one layer for the engine. */
@@ -217,10 +222,6 @@ export class Scheduler {
 
 function isOver({ over }: Request): boolean {
   return over;
-}
-
-function countRead(requests: readonly Request[]): number {
-  return requests.filter(({ stalled }) => !stalled).length;
 }
 
 /** By priority, then by arrival: one that was paused gets its place back. */

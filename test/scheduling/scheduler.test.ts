@@ -284,6 +284,16 @@ describe('more generations than may be under way', () => {
     expect((await generate().result).tokens).toHaveLength(2);
   });
 
+  it('has room for the next one as soon as one has ended', async () => {
+    const { model } = await scriptedModel({ ...say, limits: { maxSequences: 1, maxQueued: 0 } });
+    for (let i = 0; i < 5; i++) {
+      expect((await model.generate([1], { maxTokens: 3 }).result).tokens).toHaveLength(3);
+    }
+    const left = model.generate([1]);
+    left.stop();
+    expect((await model.generate([2], { maxTokens: 3 }).result).tokens).toHaveLength(3);
+  });
+
   it('take turns where a step generates for a few of them only', async () => {
     const { model, engine } = await scriptedModel({ ...saying, limits: { sequencesPerStep: 2 } });
     const results = await Promise.all(
