@@ -78,23 +78,15 @@ describe('cache', () => {
     expect(output).toMatch(/fetched ahead +hits by that +wasted +tokens\/s +waiting$/m);
   });
 
-  it('says what a trained predictor is worth', async () => {
+  it('goes by a trained predictor, of this model only', async () => {
     const folder = temporaryDirectory();
-    const trace = await writeTraceTo(join(folder, 'trace.parquet'), ruledTrace({ sequences: 40 }));
+    const trace = await writeTraceTo(join(folder, 'trace.parquet'), ruledTrace({ sequences: 10 }));
     const predictor = join(folder, 'routes.predictor');
-    await writePredictor(predictor, await trainPredictor(ruledTrace({ sequences: 40 }), { ...small, epochs: 20 }));
-    const words = ['cache', trace, '--slots', '12', '--policy', 'plec', '--holdout', '0.2'];
-    const [alone] = JSON.parse((await moeflow([...words, '--json'])).output);
-    const [told] = JSON.parse((await moeflow([...words, '--json', '--predictor', predictor])).output);
-    expect(told.tokens).toBe(alone.tokens);
-    expect(alone.hitRate).toBeLessThan(0.6);
-    // Its recall is above .97, and what it names has places: 6 of 12 may be fetched ahead, and 6 are used by a token.
-    expect(told.hitRate).toBeGreaterThan(0.9);
-    const html = join(folder, 'report.html');
-    const shown = await moeflow([...words, '--predictor', predictor, '--html', html]);
-    expect(shown.output).toMatch(/fetched ahead +hits by that +wasted$/m);
-    expect(readFileSync(html, 'utf8')).toContain('routes.predictor, fetched from a probability of 0.5 on');
-    const other = await moeflow(['cache', writeTrace(), '--slots', '4', '--predictor', predictor]);
+    await writePredictor(predictor, await trainPredictor(ruledTrace({ sequences: 10 }), { ...small, epochs: 1 }));
+    const words = ['--slots', '4', '--policy', 'plec', '--predictor', predictor];
+    const { output } = await moeflow(['cache', trace, ...words]);
+    expect(output).toMatch(/fetched ahead +hits by that +wasted$/m);
+    const other = await moeflow(['cache', writeTrace(), ...words]);
     expect(other.code).toBe(1);
     expect(other.errors).toContain('it is for 3 layers with 2 of 8 experts per token, but the model has 2 with 2 of 4');
   });
