@@ -181,12 +181,11 @@ function promptItems<Request extends Candidate>(
   const items: PlannedItem<Request>[] = [];
   let left = limits.tokens - generating;
   if (generating > 0) left = Math.min(left, limits.promptTokens(generating));
-  // Where not all can be served, those whose turn is longest ago are.
-  const inTurn = [...prompts].sort((a, b) => a.request.lastTurn - b.request.lastTurn);
-  for (const ofOnePriority of byPriority(inTurn)) {
-    const wanted = ofOnePriority.map(({ request, share }) => request.tokens.length - startOf(request, share));
-    const shares = left > 0 ? fairShares(wanted, left, leastPromptTokens) : [];
-    ofOnePriority.forEach(({ request, share }, i) => {
+  for (const ofOnePriority of byPriority(prompts)) {
+    const order = shortestSecond(ofOnePriority);
+    const wanted = order.map(tokensLeft);
+    const shares = left > 0 ? fairShares(wanted, left, Math.max(1, Math.min(leastPromptTokens, left >> 1))) : [];
+    order.forEach(({ request, share }, i) => {
       const start = startOf(request, share);
       const tokens = blocks.reach(start, start + (shares[i] ?? 0)) - start;
       if (tokens <= 0) return;
@@ -196,6 +195,21 @@ function promptItems<Request extends Candidate>(
     });
   }
   return items;
+}
+
+/**
+ * Where not all can be served, the first ones are. The oldest always gets on then, and so does the shortest: it does not wait
+ * for the whole of a long one.
+ */
+function shortestSecond<Request extends Candidate>(prompts: Beginning<Request>[]): Beginning<Request>[] {
+  const [first, ...others] = prompts;
+  if (!first || others.length < 2) return prompts;
+  const shortest = others.reduce((a, b) => (tokensLeft(b) < tokensLeft(a) ? b : a));
+  return [first, shortest, ...others.filter((other) => other !== shortest)];
+}
+
+function tokensLeft({ request, share }: Beginning<Candidate>): number {
+  return request.tokens.length - startOf(request, share);
 }
 
 function startOf(request: Candidate, share: { tokens: number } | undefined): number {

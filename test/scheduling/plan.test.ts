@@ -104,12 +104,14 @@ describe('the plan of a step', () => {
     ]);
   });
 
-  it('lets every prompt get on where a step has room for one, however long another one is', () => {
-    const all = [generating(0), request(1, 4000, 100, { lastTurn: 7 }), request(2, 30, undefined)];
-    const limits = { promptTokens: () => 16 };
-    expect(planned(all, limits)[1]).toEqual([2, 16]);
-    const served = request(2, 30, 16, { lastTurn: 9 });
-    expect(planned([all[0] as Waiting, all[1] as Waiting, served], limits)[1]).toEqual([1, 16]);
+  it('lets the oldest and the shortest prompt get on where a step has little room', () => {
+    const all = [generating(0), request(1, 4000, 100), request(2, 300, 200), request(3, 30, undefined)];
+    expect(planned(all, { promptTokens: () => 16 })).toEqual([
+      [0, 1],
+      [1, 8],
+      [3, 8],
+    ]);
+    expect(planned(all, { promptTokens: () => 1 })[1]).toEqual([1, 1]);
   });
 
   it('serves those of a higher priority first', () => {
