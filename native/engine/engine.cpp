@@ -117,8 +117,7 @@ void Engine::load(const EngineOptions& options, const LoadControl& control) {
   const bool foresees = tiers_->top().takes_hints();
   foresight_ =
       std::make_unique<Foresight>(foresees ? options.prefetch : Prefetch::kNone, foresees ? options.predictor : nullptr,
-                                  options.forecast_hook, model_.config, space_.ahead_rows,
-                                  plan_.kv_blocks * kKvBlock);
+                                  options.forecast_hook, model_.config, space_.ahead_rows, plan_.kv_blocks * kKvBlock);
 }
 
 void Engine::report_foresight(ForesightReport& into) const {
