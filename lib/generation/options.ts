@@ -1,9 +1,8 @@
 /** What a caller can ask of a generation. */
 
-import { InvalidArgumentError } from '../errors.js';
 import type { NativeSampling } from '../native/step.js';
 import { check, checkOptions } from '../options.js';
-import { hasHalfPair } from './stop-strings.js';
+import { checkWhole } from './stop-strings.js';
 
 export interface GenerateOptions {
   /** Most tokens to generate. Default: until the context is full. */
@@ -46,10 +45,7 @@ export interface GenerateOptions {
 
 function checkStop(value: unknown, name: string): void {
   check.strings(value, name);
-  if (![value].flat().some((one) => hasHalfPair(one as string))) return;
-  throw new InvalidArgumentError(
-    `${name} has half of a surrogate pair, which no generated text contains: leave it out`,
-  );
+  for (const text of [value as string | string[]].flat()) checkWhole(text, name);
 }
 
 export const checks = {

@@ -108,12 +108,16 @@ export function hasHalfPair(text: string): boolean {
   return /\p{Surrogate}/u.test(text);
 }
 
+/** @throws InvalidArgumentError for {@link hasHalfPair half of a pair} */
+export function checkWhole(text: string, name: string): void {
+  if (!hasHalfPair(text)) return;
+  throw new InvalidArgumentError(
+    `${name} has half of a surrogate pair, which no generated text contains: leave it out.`,
+  );
+}
+
 function checkStop(stop: unknown, index: number): void {
   if (typeof stop !== 'string') throw new InvalidArgumentError(`stop[${index}] is ${typeof stop}, expected a string.`);
   if (stop === '') throw new InvalidArgumentError(`stop[${index}] is empty, which would end every text: leave it out.`);
-  if (hasHalfPair(stop)) {
-    throw new InvalidArgumentError(
-      `stop[${index}] has half of a surrogate pair, which no generated text contains: leave it out.`,
-    );
-  }
+  checkWhole(stop, `stop[${index}]`);
 }
