@@ -17,7 +17,6 @@ const maxCachedWords = 20_000;
 const maxCachedWordLength = 64;
 
 export class ByteLevelBpe implements TextModel {
-  readonly longestToken: number;
   readonly #vocabulary: Vocabulary;
   readonly #preTokenizer: PreTokenizer;
   readonly #unknownTokenId: number | undefined;
@@ -25,7 +24,6 @@ export class ByteLevelBpe implements TextModel {
   readonly #cache = new Map<string, readonly number[]>();
 
   constructor(data: TokenizerData, vocabulary: Vocabulary, preTokenizer: PreTokenizer) {
-    this.longestToken = vocabulary.longestText();
     this.#vocabulary = vocabulary;
     this.#preTokenizer = preTokenizer;
     this.#unknownTokenId = data.unknownTokenId;
@@ -33,6 +31,10 @@ export class ByteLevelBpe implements TextModel {
     for (const [rank, merge] of (data.merges ?? []).entries()) {
       if (!this.#rankByMerge.has(merge)) this.#rankByMerge.set(merge, rank);
     }
+  }
+
+  get longestToken(): number {
+    return this.#vocabulary.longestText();
   }
 
   encode(text: string, _startsAfterToken: boolean, output: number[]): void {

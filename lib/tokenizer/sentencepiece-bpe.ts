@@ -14,7 +14,6 @@ const utf8 = new TextEncoder();
 const spaceSymbol = '\u2581';
 
 export class SentencePieceBpe implements TextModel {
-  readonly longestToken: number;
   readonly #vocabulary: Vocabulary;
   readonly #scores: ArrayLike<number>;
   readonly #byteTokens: readonly (number | undefined)[];
@@ -26,10 +25,13 @@ export class SentencePieceBpe implements TextModel {
     this.#vocabulary = vocabulary;
     this.#scores = data.scores as ArrayLike<number>;
     this.#byteTokens = vocabulary.byteTokens();
-    const isEveryByteToken = this.#byteTokens.every((token) => token !== undefined);
-    this.longestToken = isEveryByteToken ? vocabulary.longestText() : Number.POSITIVE_INFINITY;
     this.#unknownTokenId = data.unknownTokenId ?? 0;
     this.#addSpacePrefix = addSpacePrefix;
+  }
+
+  get longestToken(): number {
+    const isEveryByteToken = this.#byteTokens.every((token) => token !== undefined);
+    return isEveryByteToken ? this.#vocabulary.longestText() : Number.POSITIVE_INFINITY;
   }
 
   encode(text: string, startsAfterToken: boolean, output: number[]): void {
