@@ -190,10 +190,11 @@ export class Scheduler {
     } catch (error) {
       // Those that are not over simply try again.
       if ((error as { code?: string }).code === 'CANCELLED' && items.some(({ request }) => isOver(request))) return;
-      const [first, ...others] = items as [PlannedItem<Request>, ...PlannedItem<Request>[]];
-      if (others.length === 0) first.request.fail(fromNative(error));
       // Each by itself, so that nobody ends with another one's error.
-      else for (const item of items) if (!isOver(item.request)) await this.#runStep([item], false);
+      for (const item of items) {
+        if (items.length === 1) item.request.fail(fromNative(error));
+        else if (!item.request.over) await this.#runStep([item], false);
+      }
     }
   }
 
@@ -211,10 +212,11 @@ export class Scheduler {
 
   #learn(items: PlannedItem<Request>[], seconds: number): void {
     const tokens = items.reduce((sum, item) => sum + item.tokens, 0);
-    const alone = items.filter(({ request }) => isGenerating(request));
-    const step = { seconds, generatedTokens: alone.length, promptTokens: tokens - alone.length };
+    const generating = items.filter(({ request }) => isGenerating(request));
+    const step = { seconds, generatedTokens: generating.length, promptTokens: tokens - generating.length };
     this.#pace = nextPace(this.#pace, step, this.#settings.tokensPerStep);
-    const generated = alone.filter(({ request }) => request.read >= request.prompt.length).length;
+    // The last token of a prompt makes a step no longer than another one, but nobody has generated it.
+    const generated = generating.filter(({ request }) => request.read >= request.prompt.length).length;
     this.#counts.generatedTokens += generated;
     this.#counts.promptTokens += tokens - generated;
   }
