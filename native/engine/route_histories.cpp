@@ -22,8 +22,7 @@ void RouteHistories::append(int32_t sequence, std::span<const int32_t> tokens, c
 
 void RouteHistories::share(int32_t from, int32_t sequence, size_t length) {
   const RouteHistory* shared = find(from);
-  const bool known = shared && !forgotten_.contains(from);
-  if (!known || shared->length() < length) {
+  if (!shared || shared->length() < length) {
     forgotten_.insert(sequence);
     return;
   }
