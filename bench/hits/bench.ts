@@ -7,6 +7,7 @@ import { type CompareCachesOptions, simulatedPolicies } from '../../lib/cache-si
 import { traceStatistics } from '../../lib/trace/statistics.js';
 import { type Trace, type TraceTokens, traceInMemory } from '../../lib/trace/trace.js';
 import { describeRun, warnIfBusy } from '../shared/machine.js';
+import { program } from '../shared/program.js';
 import { repository } from '../shared/runtimes.js';
 import { median } from '../shared/statistics.js';
 import { table } from '../shared/table.js';
@@ -19,7 +20,7 @@ import { boundOf, wholeGroups } from './side-by-side.js';
 // Compiled code is not where the addon is looked for.
 process.env.MOEFLOW_ADDON ??= join(repository, 'build/Release/moeflow.node');
 
-try {
+await program(async () => {
   const [folder = process.env.MOEFLOW_TRACES] = process.argv.slice(2);
   if (folder) {
     await recount(folder);
@@ -28,10 +29,7 @@ try {
     console.log('Skipped: the reference values. Name the folder of published traces, or set MOEFLOW_TRACES to it.\n');
     await measureSpeed(await repeated(await demoTrace(), 50));
   }
-} catch (error) {
-  console.error((error as Error).message);
-  process.exitCode = 1;
-}
+});
 
 async function recount(folder: string): Promise<void> {
   const traces = new Map<string, Trace>();

@@ -5,6 +5,7 @@ import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
 import { writeGguf } from '../../models/gguf/gguf-writer.js';
 import { parseTensorType, type TensorType } from '../../models/gguf/tensor-types.js';
+import { program } from '../shared/program.js';
 import { localityFor } from './locality.js';
 import { modelBytes, syntheticModel } from './model.js';
 import { type Shape, shapes } from './shapes.js';
@@ -13,7 +14,7 @@ const types: TensorType[] = ['F16', 'BF16', 'Q8_0', 'Q4_0', 'Q4_K'];
 /** Without --layers a shape is cut to what fits on a small machine. OLMoE, 7 GB in Q8_0, stays whole. */
 const cutBytes = { olmoe: 8e9, qwen3moe: 5e9 };
 
-try {
+await program(async () => {
   const { values } = parseArgs({
     options: {
       shape: { type: 'string' },
@@ -37,10 +38,7 @@ try {
   console.log(
     `${values.out}: ${shape.name}, ${layers} of ${shape.layers} layers, ${type}, ${(bytes / 1e9).toFixed(2)} GB`,
   );
-} catch (error) {
-  console.error((error as Error).message);
-  process.exitCode = 1;
-}
+});
 
 function layersThatFit(shape: Shape, type: TensorType): number {
   let layers = shape.layers;
