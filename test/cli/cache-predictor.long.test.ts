@@ -1,17 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { trainPredictor, writePredictor } from '../../predictor/index.js';
-import { ruledTrace, small, writeTraceTo } from '../predictor/made-up-routes.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
 import { moeflow } from './command.js';
+import { writeTrained } from './trained-predictor.js';
 
 describe('cache --predictor', () => {
   it('says what a trained predictor is worth', async () => {
     const folder = temporaryDirectory();
-    const trace = await writeTraceTo(join(folder, 'trace.parquet'), ruledTrace({ sequences: 40 }));
-    const predictor = join(folder, 'routes.predictor');
-    await writePredictor(predictor, await trainPredictor(ruledTrace({ sequences: 40 }), { ...small, epochs: 20 }));
+    const { trace, predictor } = await writeTrained(folder, 40, 20);
     const words = ['cache', trace, '--slots', '12', '--policy', 'plec', '--holdout', '0.2'];
     const [alone] = JSON.parse((await moeflow([...words, '--json'])).output);
     const [told] = JSON.parse((await moeflow([...words, '--json', '--predictor', predictor])).output);

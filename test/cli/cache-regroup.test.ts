@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { tokensOf, traceInMemory } from '../../lib/index.js';
-import { trainPredictor, writePredictor } from '../../predictor/index.js';
-import { ruledTrace, small, writeTraceTo } from '../predictor/made-up-routes.js';
+import { writeTraceTo } from '../predictor/made-up-routes.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
 import { moeflow } from './command.js';
+import { writeTrained } from './trained-predictor.js';
 
 /** One layer of 4 experts, 2 per token; four sequences of two tokens: 0 and 1 in two of them, 2 and 3 in the others. */
 function writeTrace(): Promise<string> {
@@ -52,10 +52,7 @@ describe('cache --regroup', () => {
   });
 
   it('tries what a trained predictor expects', async () => {
-    const folder = temporaryDirectory();
-    const trace = await writeTraceTo(join(folder, 'trace.parquet'), ruledTrace({ sequences: 10 }));
-    const predictor = join(folder, 'routes.predictor');
-    await writePredictor(predictor, await trainPredictor(ruledTrace({ sequences: 10 }), { ...small, epochs: 2 }));
+    const { trace, predictor } = await writeTrained(temporaryDirectory(), 10, 2);
     const told = ['--holdout', '0.2', '--predictor', predictor];
     const { output, errors } = await moeflow(['cache', trace, ...words, ...told, '--predicted-from', '.3']);
     expect(errors).toBe('');

@@ -1,10 +1,9 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { trainPredictor, writePredictor } from '../../predictor/index.js';
-import { ruledTrace, small, writeTraceTo } from '../predictor/made-up-routes.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
 import { moeflow } from './command.js';
+import { writeTrained } from './trained-predictor.js';
 
 /** Two layers of 4 experts, 2 per token: 0 and 1 in turn with 2 and 3. */
 function writeTrace(): string {
@@ -79,10 +78,7 @@ describe('cache', () => {
   });
 
   it('goes by a trained predictor, of this model only', async () => {
-    const folder = temporaryDirectory();
-    const trace = await writeTraceTo(join(folder, 'trace.parquet'), ruledTrace({ sequences: 10 }));
-    const predictor = join(folder, 'routes.predictor');
-    await writePredictor(predictor, await trainPredictor(ruledTrace({ sequences: 10 }), { ...small, epochs: 1 }));
+    const { trace, predictor } = await writeTrained(temporaryDirectory(), 10, 1);
     const words = ['--slots', '4', '--policy', 'plec', '--predictor', predictor];
     const { output } = await moeflow(['cache', trace, ...words]);
     expect(output).toMatch(/fetched ahead +hits by that +wasted$/m);
