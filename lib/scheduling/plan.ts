@@ -1,10 +1,7 @@
 /** Which sequences go into the next step. Pure, so that it can be tested and simulated without an engine. */
 
+import { promptShares } from './prompt-shares.js';
 import { longestSharedPrefix, type ReadTokens } from './shared-prefix.js';
-import { fairShares } from './shares.js';
-
-/** Tokens of a prompt that are worth a place in a step. */
-const leastPromptTokens = 16;
 
 /** What a plan goes by, of a request that is ready to go on. */
 export interface Candidate extends ReadTokens {
@@ -20,8 +17,8 @@ export interface Candidate extends ReadTokens {
 export interface StepLimits {
   /** Tokens of a step. */
   tokens: number;
-  /** Of these, those that prompts may have in a step in which so many sequences generate. */
-  promptTokens(generating: number): number;
+  /** Of these, those that prompts may have in a step in which so many sequences generate, and so many are reading their prompts. */
+  promptTokens(generating: number, reading: number): number;
   /** Sequences that have begun. */
   sequences: number;
   /** Sequences that generate in one step. */
@@ -49,7 +46,7 @@ export interface StepPlan<Request> {
 
 /**
  * Fills a step. Those that generate come first, so that a long prompt never holds them up; those whose turn is longest
- * ago go first where not all fit. Prompts share the rest fairly, so that none holds up another one either. A request begins when
+ * ago go first where not all fit. Prompts get the rest, the oldest and the shortest of them. A request begins when
  * there are blocks for the whole of it, and none overtakes another of its priority there.
  *
  * @param begun have a sequence, and with it blocks of the key/value cache; in the order of their rights: by priority, then by
@@ -180,12 +177,10 @@ function promptItems<Request extends Candidate>(
 ): PlannedItem<Request>[] {
   const items: PlannedItem<Request>[] = [];
   let left = limits.tokens - generating;
-  if (generating > 0) left = Math.min(left, limits.promptTokens(generating));
+  if (generating > 0) left = Math.min(left, limits.promptTokens(generating, prompts.length));
   for (const ofOnePriority of byPriority(prompts)) {
-    const order = shortestSecond(ofOnePriority);
-    const wanted = order.map(tokensLeft);
-    const shares = left > 0 ? fairShares(wanted, left, Math.max(1, Math.min(leastPromptTokens, left >> 1))) : [];
-    order.forEach(({ request, share }, i) => {
+    const shares = promptShares(ofOnePriority.map(tokensLeft), Math.max(0, left));
+    ofOnePriority.forEach(({ request, share }, i) => {
       const start = startOf(request, share);
       const tokens = blocks.reach(start, start + (shares[i] ?? 0)) - start;
       if (tokens <= 0) return;
@@ -195,17 +190,6 @@ function promptItems<Request extends Candidate>(
     });
   }
   return items;
-}
-
-/**
- * Where not all can be served, the first ones are. The oldest always gets on then, and so does the shortest: it does not wait
- * for the whole of a long one.
- */
-function shortestSecond<Request extends Candidate>(prompts: Beginning<Request>[]): Beginning<Request>[] {
-  const [first, ...others] = prompts;
-  if (!first || others.length < 2) return prompts;
-  const shortest = others.reduce((a, b) => (tokensLeft(b) < tokensLeft(a) ? b : a));
-  return [first, shortest, ...others.filter((other) => other !== shortest)];
 }
 
 function tokensLeft({ request, share }: Beginning<Candidate>): number {

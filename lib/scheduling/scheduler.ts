@@ -5,7 +5,7 @@ import type { NativeAddon } from '../native/addon.js';
 import type { NativeModel } from '../native/model.js';
 import type { NativeCancelFlag, NativeStepResult } from '../native/step.js';
 import { isGenerating, type PlannedItem, planStep, type StepLimits } from './plan.js';
-import { firstPace, nextPace, type PromptPace, promptTokensBeside } from './prompt-pace.js';
+import { nextPace, type PromptPace, promptTokensBeside } from './prompt-pace.js';
 import type { Request } from './request.js';
 import type { SchedulerSettings } from './settings.js';
 import { noSchedulingCounts, type SchedulingStats } from './stats.js';
@@ -24,7 +24,7 @@ export class Scheduler {
   #wake: (() => void) | undefined;
   #step: { requests: Request[]; flag: NativeCancelFlag } | undefined;
   #turn = 0;
-  #pace: PromptPace = firstPace;
+  #pace: PromptPace = [];
 
   constructor(addon: NativeAddon, model: NativeModel, settings: SchedulerSettings) {
     this.#addon = addon;
@@ -117,7 +117,7 @@ export class Scheduler {
     const { tokensPerStep, sequences, sequencesPerStep, blocks, blockTokens } = this.#settings;
     return {
       tokens: tokensPerStep,
-      promptTokens: (generating) => promptTokensBeside(this.#pace, generating),
+      promptTokens: (generating, reading) => promptTokensBeside(this.#pace, generating, reading),
       sequences,
       sequencesPerStep,
       freeBlocks: blocks - this.#model.kvBlocksInUse(),
@@ -214,7 +214,7 @@ export class Scheduler {
     const tokens = items.reduce((sum, item) => sum + item.tokens, 0);
     const generating = items.filter(({ request }) => isGenerating(request));
     const step = { seconds, generatedTokens: generating.length, promptTokens: tokens - generating.length };
-    this.#pace = nextPace(this.#pace, step, this.#settings.tokensPerStep);
+    this.#pace = nextPace(this.#pace, step);
     // The last token of a prompt makes a step no longer than another one, but nobody has generated it.
     const generated = generating.filter(({ request }) => request.read >= request.prompt.length).length;
     this.#counts.generatedTokens += generated;

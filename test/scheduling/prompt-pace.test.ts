@@ -1,56 +1,93 @@
 import { describe, expect, it } from 'vitest';
-import { firstPace, nextPace, type PromptPace, promptTokensBeside } from '../../lib/scheduling/prompt-pace.js';
+import { nextPace, type PromptPace, promptTokensBeside } from '../../lib/scheduling/prompt-pace.js';
 
-/** An engine whose steps take `perPrompt` seconds for a prompt token and `perStep` for those that generate. */
-function settle(perStep: number, perPrompt: number, most = 512): PromptPace {
-  let pace = firstPace;
+/** An engine whose steps take `perStep` seconds for those that generate and `perPrompt` for a prompt token. */
+interface Engine {
+  perStep: number;
+  perPrompt: number;
+}
+
+/** So many generate and so many read their prompts, for a while, at most `most` tokens of these in a step. */
+function settle(pace: PromptPace, { perStep, perPrompt }: Engine, generating: number, reading: number, most = 512) {
   for (let step = 0; step < 40; step++) {
-    const promptTokens = step % 2 ? pace.tokens : 0;
-    pace = nextPace(pace, { seconds: perStep + promptTokens * perPrompt, generatedTokens: 3, promptTokens }, most);
+    const promptTokens = Math.min(most, promptTokensBeside(pace, generating, reading));
+    pace = nextPace(pace, { seconds: perStep + promptTokens * perPrompt, generatedTokens: generating, promptTokens });
   }
-  return pace;
+  return promptTokensBeside(pace, generating, reading);
 }
 
 describe('the pace of prompts beside sequences that generate', () => {
-  it('is as much as makes these wait no longer than three steps of their own, or a tenth of a second', () => {
+  it('makes these wait three steps of their own, or a tenth of a second; each that reads counts as much as one of them', () => {
     for (const [perStep, perPrompt] of [
       [0.002, 0.0001],
       [0.02, 0.001],
       [0.4, 0.01],
       [0.4, 0.03],
     ] as const) {
-      const { tokens } = settle(perStep, perPrompt);
-      const most = Math.max(0.1, 3 * perStep);
-      expect(perStep + tokens * perPrompt).toBeLessThanOrEqual(most);
-      if (tokens < 512) expect(perStep + 5 * tokens * perPrompt).toBeGreaterThan(most);
+      for (const [generating, reading] of [
+        [1, 1],
+        [3, 1],
+        [2, 6],
+      ] as const) {
+        const most = Math.max(0.1, 3 * perStep * (1 + reading / generating));
+        const tokens = settle([], { perStep, perPrompt }, generating, reading);
+        expect(tokens, `${perStep} s, ${generating} and ${reading}`).toBeCloseTo((most - perStep) / perPrompt, -1);
+        expect(perStep + tokens * perPrompt).toBeLessThan(1.01 * most);
+      }
     }
   });
 
-  it('goes by what a step takes with as many sequences as there are now', () => {
-    let pace = firstPace;
-    const step = (generatedTokens: number, promptTokens: number, seconds: number) => {
-      pace = nextPace(pace, { seconds, generatedTokens, promptTokens }, 512);
-    };
-    // Sixteen take .4 s together, so that prompts may make it 1.2 s; one alone takes .05 s.
-    step(16, 0, 0.4);
-    for (let i = 0; i < 20; i++) step(16, pace.tokens, 0.4 + pace.tokens * 0.002);
-    expect(promptTokensBeside(pace, 16)).toBe(128);
-    expect(promptTokensBeside(pace, 1)).toBe(0);
-    step(1, 0, 0.05);
-    for (let i = 0; i < 20; i++) step(1, pace.tokens, 0.05 + pace.tokens * 0.002);
-    expect(0.05 + promptTokensBeside(pace, 1) * 0.002).toBeLessThanOrEqual(0.15);
-    for (let i = 0; i < 20; i++) step(15, pace.tokens, 0.4 + pace.tokens * 0.002);
-    expect(promptTokensBeside(pace, 15)).toBe(0);
-    expect(promptTokensBeside(pace, 17)).toBeGreaterThan(0);
+  it('finds it too where the first tokens of a prompt cost more than the rest', () => {
+    let pace: PromptPace = [];
+    for (let step = 0; step < 40; step++) {
+      const promptTokens = promptTokensBeside(pace, 8, 1);
+      const seconds = promptTokens > 0 ? 0.3 + promptTokens * 0.007 : 0.2;
+      pace = nextPace(pace, { seconds, generatedTokens: 8, promptTokens });
+    }
+    expect(0.3 + promptTokensBeside(pace, 8, 1) * 0.007).toBeCloseTo(3 * 0.2 * (9 / 8), 1);
   });
 
-  it('is a step at most, and never less than gets on', () => {
-    expect(settle(0.001, 1e-6, 512).tokens).toBe(512);
-    expect(settle(0.4, 10).tokens).toBe(16);
+  it('goes by what a step takes with as many sequences as there are now', () => {
+    let pace: PromptPace = [];
+    const step = (generatedTokens: number, promptTokens: number, seconds: number) => {
+      pace = nextPace(pace, { seconds, generatedTokens, promptTokens });
+    };
+    step(16, 0, 0.4);
+    expect(promptTokensBeside(pace, 16, 1)).toBeGreaterThan(0);
+    expect(promptTokensBeside(pace, 17, 1)).toBeGreaterThan(0);
+    for (const others of [1, 2, 15, 32]) expect(promptTokensBeside(pace, others, 1)).toBe(0);
+    step(1, 0, 0.05);
+    for (let i = 0; i < 20; i++) step(16, 400, 1.2);
+    expect(promptTokensBeside(pace, 1, 1)).toBeLessThan(100);
+  });
+
+  it('is not carried away by one step, be it slow or fast', () => {
+    let pace: PromptPace = [];
+    const engine = { perStep: 0.4, perPrompt: 0.004 };
+    const step = (promptTokens: number, seconds: number) => {
+      pace = nextPace(pace, { seconds, generatedTokens: 2, promptTokens });
+      return promptTokensBeside(pace, 2, 2);
+    };
+    step(0, engine.perStep);
+    for (let i = 0; i < 20; i++) step(400, engine.perStep + 400 * engine.perPrompt);
+    const usual = promptTokensBeside(pace, 2, 2);
+    expect(step(400, 60)).toBeGreaterThanOrEqual(Math.floor(usual * 0.75));
+    for (let i = 0; i < 20; i++) step(400, engine.perStep + 400 * engine.perPrompt);
+    expect(step(400, 0)).toBeLessThanOrEqual(Math.ceil(usual * 1.5));
+    for (let i = 0; i < 20; i++) step(400, 0);
+    expect(promptTokensBeside(pace, 2, 2)).toBeGreaterThan(0);
+    for (let i = 0; i < 60; i++) step(400, engine.perStep + 400 * engine.perPrompt);
+    expect(promptTokensBeside(pace, 2, 2)).toBeCloseTo(usual, -1);
+  });
+
+  it('is never less than gets on', () => {
+    expect(settle([], { perStep: 0.4, perPrompt: 10 }, 3, 1)).toBe(16);
   });
 
   it('does not learn from steps in which nobody generates, nor from the end of a prompt', () => {
-    expect(nextPace(firstPace, { seconds: 9, generatedTokens: 0, promptTokens: 512 }, 512)).toEqual(firstPace);
-    expect(nextPace(firstPace, { seconds: 0.001, generatedTokens: 1, promptTokens: 3 }, 512)).toEqual(firstPace);
+    const pace = nextPace([], { seconds: 0.1, generatedTokens: 1, promptTokens: 0 });
+    expect(nextPace(pace, { seconds: 9, generatedTokens: 0, promptTokens: 512 })).toEqual(pace);
+    expect(nextPace(pace, { seconds: 0.3, generatedTokens: 1, promptTokens: 3 })).toEqual(pace);
+    expect(nextPace([], { seconds: 0.3, generatedTokens: 1, promptTokens: 300 })).toEqual([]);
   });
 });
