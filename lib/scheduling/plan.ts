@@ -179,10 +179,10 @@ function promptItems<Request extends Candidate>(
   let left = limits.tokens - generating;
   if (generating > 0) left = Math.min(left, limits.promptTokens(generating, prompts.length));
   for (const ofOnePriority of byPriority(prompts)) {
-    const shares = promptShares(ofOnePriority.map(tokensLeft), Math.max(0, left));
+    const shares = promptShares(ofOnePriority.map(tokensLeft), left);
     ofOnePriority.forEach(({ request, share }, i) => {
       const start = startOf(request, share);
-      const tokens = blocks.reach(start, start + (shares[i] ?? 0)) - start;
+      const tokens = blocks.reach(start, start + (shares[i] as number)) - start;
       if (tokens <= 0) return;
       blocks.take(start, start + tokens);
       left -= tokens;

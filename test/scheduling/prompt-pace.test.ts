@@ -1,17 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { nextPace, type PromptPace, promptTokensBeside } from '../../lib/scheduling/prompt-pace.js';
 
-/** An engine whose steps take `perStep` seconds for those that generate and `perPrompt` for a prompt token. */
-interface Engine {
-  perStep: number;
-  perPrompt: number;
-}
+/** What a step takes with so many prompt tokens beside those that generate. */
+type StepSeconds = (promptTokens: number) => number;
 
-/** So many generate and so many read their prompts, for a while, at most `most` tokens of these in a step. */
-function settle(pace: PromptPace, { perStep, perPrompt }: Engine, generating: number, reading: number, most = 512) {
+/** So many generate and so many read their prompts, for a while. */
+function settle(seconds: StepSeconds, generating: number, reading: number): number {
+  let pace: PromptPace = [];
   for (let step = 0; step < 40; step++) {
-    const promptTokens = Math.min(most, promptTokensBeside(pace, generating, reading));
-    pace = nextPace(pace, { seconds: perStep + promptTokens * perPrompt, generatedTokens: generating, promptTokens });
+    const promptTokens = Math.min(512, promptTokensBeside(pace, generating, reading));
+    pace = nextPace(pace, { seconds: seconds(promptTokens), generatedTokens: generating, promptTokens });
   }
   return promptTokensBeside(pace, generating, reading);
 }
@@ -30,7 +28,7 @@ describe('the pace of prompts beside sequences that generate', () => {
         [2, 6],
       ] as const) {
         const most = Math.max(0.1, 3 * perStep * (1 + reading / generating));
-        const tokens = settle([], { perStep, perPrompt }, generating, reading);
+        const tokens = settle((prompt) => perStep + prompt * perPrompt, generating, reading);
         expect(tokens, `${perStep} s, ${generating} and ${reading}`).toBeCloseTo((most - perStep) / perPrompt, -1);
         expect(perStep + tokens * perPrompt).toBeLessThan(1.01 * most);
       }
@@ -38,13 +36,8 @@ describe('the pace of prompts beside sequences that generate', () => {
   });
 
   it('finds it too where the first tokens of a prompt cost more than the rest', () => {
-    let pace: PromptPace = [];
-    for (let step = 0; step < 40; step++) {
-      const promptTokens = promptTokensBeside(pace, 8, 1);
-      const seconds = promptTokens > 0 ? 0.3 + promptTokens * 0.007 : 0.2;
-      pace = nextPace(pace, { seconds, generatedTokens: 8, promptTokens });
-    }
-    expect(0.3 + promptTokensBeside(pace, 8, 1) * 0.007).toBeCloseTo(3 * 0.2 * (9 / 8), 1);
+    const seconds = (prompt: number) => (prompt > 0 ? 0.3 + prompt * 0.007 : 0.2);
+    expect(seconds(settle(seconds, 8, 1))).toBeCloseTo(3 * 0.2 * (9 / 8), 1);
   });
 
   it('goes by what a step takes with as many sequences as there are now', () => {
@@ -63,25 +56,24 @@ describe('the pace of prompts beside sequences that generate', () => {
 
   it('is not carried away by one step, be it slow or fast', () => {
     let pace: PromptPace = [];
-    const engine = { perStep: 0.4, perPrompt: 0.004 };
     const step = (promptTokens: number, seconds: number) => {
       pace = nextPace(pace, { seconds, generatedTokens: 2, promptTokens });
       return promptTokensBeside(pace, 2, 2);
     };
-    step(0, engine.perStep);
-    for (let i = 0; i < 20; i++) step(400, engine.perStep + 400 * engine.perPrompt);
+    step(0, 0.4);
+    for (let i = 0; i < 20; i++) step(400, 2);
     const usual = promptTokensBeside(pace, 2, 2);
     expect(step(400, 60)).toBeGreaterThanOrEqual(Math.floor(usual * 0.75));
-    for (let i = 0; i < 20; i++) step(400, engine.perStep + 400 * engine.perPrompt);
+    for (let i = 0; i < 20; i++) step(400, 2);
     expect(step(400, 0)).toBeLessThanOrEqual(Math.ceil(usual * 1.5));
     for (let i = 0; i < 20; i++) step(400, 0);
     expect(promptTokensBeside(pace, 2, 2)).toBeGreaterThan(0);
-    for (let i = 0; i < 60; i++) step(400, engine.perStep + 400 * engine.perPrompt);
+    for (let i = 0; i < 60; i++) step(400, 2);
     expect(promptTokensBeside(pace, 2, 2)).toBeCloseTo(usual, -1);
   });
 
   it('is never less than gets on', () => {
-    expect(settle([], { perStep: 0.4, perPrompt: 10 }, 3, 1)).toBe(16);
+    expect(settle((prompt) => 0.4 + prompt * 10, 3, 1)).toBe(16);
   });
 
   it('does not learn from steps in which nobody generates, nor from the end of a prompt', () => {
